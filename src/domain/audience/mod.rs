@@ -1,0 +1,11 @@
+//! Whom a notification is for: conditions as a caller writes them, the checked form that stores
+//! compile, and the pure evaluator that says what is right.
+
+mod clause;
+mod evaluator;
+mod parse;
+mod spec;
+
+pub use clause::{Clause, Comparison, Field, Key, Leaf, Number, Test};
+pub use parse::{MAX_DEPTH, MAX_LEAVES, parse};
+pub use spec::{ClauseSpec, JoinType};

@@ -1,0 +1,106 @@
+//! How a push leaves the house: one trait, an implementation per provider.
+//!
+//! A transport renders a message once per campaign, then sends it to one token at a time and says
+//! what the provider answered, as data. It does not retry, pace or record: the engine does.
+
+pub mod apns;
+pub mod fcm;
+pub mod http2;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::{
+    device::SendPlatform,
+    ids::{DeviceId, NotificationId},
+    message::Message,
+    outcome::Answer,
+    timestamp::Timestamp,
+};
+
+/// Where one push goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    /// The device, from whose number the push's id is derived.
+    pub device: DeviceId,
+    /// The provider's name for it.
+    pub token: &'a str,
+}
+
+/// A message rendered for one provider and campaign: everything but the token.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The campaign, from whose uuid push ids and the default collapse id derive.
+    pub notification: NotificationId,
+    /// The body up to where a token goes in, or whole.
+    pub head: Bytes,
+    /// The body after the token; none where the body holds no token.
+    pub tail: Option<Bytes>,
+    /// The headers that every push of the campaign carries.
+    pub headers: http::HeaderMap,
+}
+
+/// Why a message cannot go through a provider.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// The payload is over the provider's limit.
+    #[error("the {provider} payload has {bytes} bytes; {limit} are allowed")]
+    TooLarge {
+        /// The provider.
+        provider: &'static str,
+        /// The payload's size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A field cannot be carried.
+    #[error("{field} {problem}")]
+    Field {
+        /// The field, as the native API names it.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// What a transport is doing, for readiness and the console.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct TransportState {
+    /// Open connections.
+    pub connections: usize,
+    /// Pushes sent and not answered.
+    pub in_flight: usize,
+    /// The last trouble with credentials or connections, without secrets; none when the latest
+    /// attempt went well.
+    pub trouble: Option<String>,
+}
+
+/// A provider, with one app's credentials.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Which provider.
+    fn provider(&self) -> SendPlatform;
+
+    /// Renders a message for a campaign, `now` being the moment its time to live counts from.
+    fn render(
+        &self,
+        notification: NotificationId,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<Rendered, RenderError>;
+
+    /// Sends one push and answers what became of it. Never hangs: a silent provider ends as
+    /// `Unavailable`. Dropping the future may leave the push sent.
+    async fn push(&self, rendered: &Rendered, destination: Destination<'_>) -> Answer;
+
+    /// How many pushes are worth having under way at once now.
+    fn window(&self) -> usize;
+
+    /// What it is doing.
+    fn state(&self) -> TransportState;
+}
+
+/// Every transport of an installation, by app: made once at start.
+pub type SharedTransport = Arc<dyn Transport>;
