@@ -1,5 +1,6 @@
 //! (map to come)
 pub mod domain;
+pub mod engine;
 pub mod settings;
 pub mod storage;
 pub mod transport;
