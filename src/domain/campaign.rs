@@ -14,6 +14,9 @@ use super::{
     timestamp::Timestamp,
 };
 
+/// Most devices of one page.
+pub const MAX_PAGE_LEN: usize = 4096;
+
 /// A place in a store's order of devices. Only the store that made it knows what it means; others
 /// compare it.
 #[derive(
@@ -149,15 +152,20 @@ pub struct PageRecord {
 impl PageRecord {
     /// Its outcomes counted, and for a later round the earlier failures they replace.
     pub fn tallies(&self) -> (Tally, Tally) {
-        let (mut tally, mut again) = (Tally::default(), Tally::default());
-        for entry in &self.entries {
-            tally.count(entry.platform, &entry.outcome);
-            if let Some(reason) = &entry.failed_before {
-                again.count(entry.platform, &Outcome::Failed(reason.clone()));
-            }
-        }
-        (tally, again)
+        tallies(&self.entries)
     }
+}
+
+/// Outcomes counted, and for a later round the earlier failures that they replace.
+pub fn tallies(entries: &[PageEntry]) -> (Tally, Tally) {
+    let (mut tally, mut again) = (Tally::default(), Tally::default());
+    for entry in entries {
+        tally.count(entry.platform, &entry.outcome);
+        if let Some(reason) = &entry.failed_before {
+            again.count(entry.platform, &Outcome::Failed(reason.clone()));
+        }
+    }
+    (tally, again)
 }
 
 /// A round to be planned.

@@ -90,6 +90,12 @@ impl Tally {
         }
     }
 
+    /// Takes another's counts away.
+    pub fn subtract(&mut self, other: &Self) {
+        self.accepted.subtract(&other.accepted);
+        self.take_back_failures(other);
+    }
+
     /// Takes back the failures that `again` counts: they are being sent again and will count anew.
     pub fn take_back_failures(&mut self, again: &Self) {
         self.failed.subtract(&again.failed);

@@ -1,21 +1,31 @@
 //! What the rest of the house may ask of the engine. Cheap to clone; every clone speaks to the same
 //! engine.
 
-use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Shared, scheduler::Reconcile, shard::Look, supervise::Probe};
 use crate::{
     domain::{
-        Result,
         device::SendPlatform,
         ids::{AppName, NotificationId},
         message::Message,
+        timestamp::Timestamp,
     },
     transport::RenderError,
 };
 
+/// How long an actor may take to say what it is doing.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The engine, as services see it.
 #[derive(Clone)]
-pub struct EngineHandle {}
+pub struct EngineHandle {
+    shared: Arc<Shared>,
+}
 
 /// Rates in pushes per second; 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -34,61 +44,146 @@ pub struct Rates {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct EngineState {
     /// Each actor's own account, by its name.
-    pub actors: std::collections::BTreeMap<String, serde_json::Value>,
+    pub actors: BTreeMap<String, Value>,
     /// How many times an actor had to be started again.
     pub restarts: u64,
 }
 
 impl EngineHandle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// Tells the scheduler that something may be due: a launch, a resume, an unscheduling.
     pub fn nudge(&self) {
-        unimplemented!()
+        self.shared.scheduler.tell(Reconcile);
     }
 
     /// Stops a campaign's pushes, after its new state (PAUSED, DELETED) is stored: when this returns,
     /// no new push of it begins, and what was under way is recorded or being recorded.
-    pub async fn halt(&self, _notification: NotificationId) -> Result<()> {
-        unimplemented!()
+    pub fn halt(&self, notification: NotificationId) {
+        if let Some(run) = self.shared.campaigns.get(notification) {
+            run.close();
+            self.shared.senders.sweep();
+            run.shards().iter().for_each(|desk| desk.seat.tell(Look));
+        }
+    }
+
+    /// Waits until no campaign of this notification is under way, for at most `patience`; whether none
+    /// is.
+    pub async fn ended(&self, notification: NotificationId, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while let Some(run) = self.shared.campaigns.get(notification) {
+            let ended = run.ended.notified();
+            if self.shared.campaigns.get(notification).is_none() {
+                break;
+            }
+            if tokio::time::timeout_at(deadline, ended).await.is_err() {
+                return self.shared.campaigns.get(notification).is_none();
+            }
+        }
+        true
+    }
+
+    /// Stops every campaign where it stands and waits until what was under way is recorded, for at most
+    /// `patience`; whether all was. Their notifications stay LAUNCHED, and go on at the next start.
+    pub async fn shut_down(&self, patience: Duration) -> bool {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        let deadline = Instant::now() + patience;
+        let runs = self.shared.campaigns.all();
+        runs.iter().for_each(|run| self.halt(run.id()));
+        let mut all = true;
+        for run in runs {
+            all &= self.ended(run.id(), deadline.saturating_duration_since(Instant::now())).await;
+        }
+        all
     }
 
     /// The providers this app has credentials for.
-    pub fn providers(&self, _app: &AppName) -> Vec<SendPlatform> {
-        unimplemented!()
+    pub fn providers(&self, app: &AppName) -> Vec<SendPlatform> {
+        let mut providers: Vec<_> =
+            self.shared.senders.of(app).map(|desk| desk.transport.provider()).collect();
+        providers.sort_unstable();
+        providers
     }
 
     /// Whether every provider of the app can carry the message; the error is the first that cannot.
-    pub fn check_message(&self, _app: &AppName, _message: &Message) -> Result<(), RenderError> {
-        unimplemented!()
+    pub fn check_message(&self, app: &AppName, message: &Message) -> Result<(), RenderError> {
+        let id = NotificationId(uuid::Uuid::nil());
+        self.shared
+            .senders
+            .of(app)
+            .try_for_each(|desk| desk.transport.render(id, message, Timestamp::now()).map(drop))
     }
 
     /// The rates in force for an app.
-    pub fn rates(&self, _app: &AppName) -> Rates {
-        unimplemented!()
+    pub fn rates(&self, app: &AppName) -> Rates {
+        let global = self.shared.global.per_second();
+        let Some(own) = self.shared.rates.get(app) else {
+            return Rates { global, ..Rates::default() };
+        };
+        let (app, apns, fcm) = (&own.app, &own.apns, &own.fcm);
+        Rates { global, app: app.per_second(), apns: apns.per_second(), fcm: fcm.per_second() }
     }
 
     /// Changes an app's rates at once, for work under way too. `global` is not an app's to change and
     /// is ignored here.
-    pub fn set_rates(&self, _app: &AppName, _rates: Rates) {
-        unimplemented!()
+    pub fn set_rates(&self, app: &AppName, rates: Rates) {
+        let now = Instant::now();
+        if let Some(own) = self.shared.rates.get(app) {
+            own.app.set(rates.app, now);
+            own.apns.set(rates.apns, now);
+            own.fcm.set(rates.fcm, now);
+        }
+        self.shared.senders.wake();
     }
 
     /// Changes the rate over every app.
-    pub fn set_global_rate(&self, _per_second: u32) {
-        unimplemented!()
+    pub fn set_global_rate(&self, per_second: u32) {
+        self.shared.global.set(per_second, Instant::now());
+        self.shared.senders.wake();
     }
 
     /// Changes a running campaign's rate at once; none is no limit.
-    pub fn set_notification_rate(&self, _notification: NotificationId, _per_second: Option<u32>) {
-        unimplemented!()
+    pub fn set_notification_rate(&self, notification: NotificationId, per_second: Option<u32>) {
+        if let Some(run) = self.shared.campaigns.get(notification) {
+            run.rate.set(per_second.unwrap_or(0), Instant::now());
+            self.shared.senders.wake();
+        }
     }
 
     /// Why the engine cannot send now, by app and provider; empty when it can.
-    pub async fn troubles(&self) -> Vec<String> {
-        unimplemented!()
+    pub fn troubles(&self) -> Vec<String> {
+        let mut troubles: Vec<_> =
+            self.shared.senders.all().filter_map(|desk| desk.trouble()).collect();
+        troubles.sort_unstable();
+        troubles
     }
 
     /// What every actor is doing.
     pub async fn state(&self) -> EngineState {
-        unimplemented!()
+        let mut actors = BTreeMap::new();
+        for (name, actor) in self.shared.board.list() {
+            let asked = tokio::time::timeout(PROBE_PATIENCE, actor.send(Probe::Inspect)).await;
+            let state = match asked {
+                Ok(Ok(state)) => state,
+                Ok(Err(_)) => Value::from("crashed; starting again"),
+                Err(_) => Value::from("did not answer within a second"),
+            };
+            actors.insert(name, state);
+        }
+        EngineState { actors, restarts: self.shared.board.restarts() }
+    }
+
+    /// Makes the actors whose name begins so panic, to test that the engine survives it; how many did.
+    #[doc(hidden)]
+    pub async fn crash(&self, name: &str) -> usize {
+        let mut crashed = 0;
+        for (_, actor) in
+            self.shared.board.list().into_iter().filter(|(own, _)| own.starts_with(name))
+        {
+            crashed += usize::from(actor.send(Probe::Crash).await.is_err());
+        }
+        crashed
     }
 }

@@ -1,5 +1,193 @@
 //! The engine: actors that turn a launched notification into pushes and a record of them.
+//!
+//! ```text
+//! scheduler ── begins ──▶ coordinator ── seats ──▶ shard ── pages ──▶ sender ──▶ transport
+//!     ▲                        ▲                    │  ▲                │
+//!     └────── campaign ended ──┴──── shard ended ───┘  └── page settled ┘
+//! ```
+//!
+//! Actors decide; what must outlive a crash of one lies on desks (`campaign`, `sender::Desk`) and in
+//! the ledger. The services reach all this through [`EngineHandle`] alone.
 
+mod backoff;
+mod breaker;
+mod campaign;
+mod coordinator;
 pub mod handle;
+mod page;
+mod prune_guard;
+mod rate_limit;
+mod scheduler;
+mod sender;
+mod shard;
+mod supervise;
+mod verdict;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use actix::{Arbiter, ArbiterHandle};
+use tokio::time::Instant;
 
 pub use handle::{EngineHandle, EngineState, Rates};
+
+use self::{
+    backoff::Backoff,
+    campaign::Campaigns,
+    rate_limit::RateLimiter,
+    scheduler::SchedulerActor,
+    sender::{Desk, DeskRates, SenderActor, Senders},
+    supervise::{Board, Seat},
+    verdict::RetryPolicy,
+};
+use crate::{
+    domain::{device::SendPlatform, ids::AppName},
+    settings::LimitSettings,
+    storage::Stores,
+    transport::SharedTransport,
+};
+
+/// An app and its ways out.
+pub struct AppTransports {
+    /// The app.
+    pub app: AppName,
+    /// At most one for each provider.
+    pub transports: Vec<SharedTransport>,
+}
+
+/// Starts the engine on threads of its own. Must be called within an actix system.
+pub fn start(
+    stores: Stores,
+    apps: Vec<AppTransports>,
+    limits: &LimitSettings,
+    retention: Option<Duration>,
+) -> EngineHandle {
+    let now = Instant::now();
+    let global = Arc::new(RateLimiter::new(limits.global_per_second, now));
+    let (mut rates, mut senders) = (HashMap::new(), Senders::default());
+    for AppTransports { app, transports } in apps {
+        let own = AppRates::new(limits, now);
+        for transport in transports {
+            let provider = Arc::clone(own.of(transport.provider()));
+            let desk_rates =
+                DeskRates { provider, app: Arc::clone(&own.app), global: Arc::clone(&global) };
+            let policy = policy(limits);
+            let guard = limits.prune_guard_percent;
+            let desk = Desk::new(app.clone(), transport, desk_rates, policy, guard);
+            senders.put(Arc::new(desk));
+        }
+        rates.insert(app, own);
+    }
+    let shared = Arc::new(Shared {
+        stores,
+        limits: limits.clone(),
+        retention,
+        threads: Threads::start(),
+        board: Arc::default(),
+        campaigns: Campaigns::default(),
+        senders: Arc::new(senders),
+        scheduler: Seat::empty(),
+        global,
+        rates,
+        stopping: AtomicBool::new(false),
+    });
+    seat_actors(&shared);
+    EngineHandle::new(shared)
+}
+
+fn seat_actors(shared: &Arc<Shared>) {
+    for desk in shared.senders.all() {
+        let name = format!("sender {} {}", desk.app, desk.transport.provider().name());
+        let (desk, devices) = (Arc::clone(desk), Arc::clone(&shared.stores.devices));
+        let board = Arc::clone(&shared.board);
+        supervise::keep(name, shared.threads.next(), board, Seat::empty(), move |guard| {
+            SenderActor::new(Arc::clone(&desk), Arc::clone(&devices), guard)
+        });
+    }
+    let (board, seat, own) =
+        (Arc::clone(&shared.board), Arc::clone(&shared.scheduler), Arc::clone(shared));
+    supervise::keep("scheduler".into(), shared.threads.next(), board, seat, move |guard| {
+        SchedulerActor::new(Arc::clone(&own), guard)
+    });
+}
+
+fn policy(limits: &LimitSettings) -> RetryPolicy {
+    let backoff = Backoff {
+        base: Duration::from_millis(limits.backoff_base_ms),
+        max: Duration::from_millis(limits.backoff_max_ms),
+    };
+    RetryPolicy { max_attempts: limits.max_attempts, backoff }
+}
+
+/// What the actors share.
+pub(crate) struct Shared {
+    stores: Stores,
+    limits: LimitSettings,
+    /// How long delivery logs are kept; none is for ever.
+    retention: Option<Duration>,
+    threads: Threads,
+    board: Arc<Board>,
+    campaigns: Campaigns,
+    senders: Arc<Senders>,
+    scheduler: Arc<Seat<SchedulerActor>>,
+    global: Arc<RateLimiter>,
+    rates: HashMap<AppName, AppRates>,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+}
+
+/// The rates of one app.
+struct AppRates {
+    app: Arc<RateLimiter>,
+    apns: Arc<RateLimiter>,
+    fcm: Arc<RateLimiter>,
+}
+
+impl AppRates {
+    fn new(limits: &LimitSettings, now: Instant) -> Self {
+        let rate = |per_second| Arc::new(RateLimiter::new(per_second, now));
+        Self {
+            app: rate(limits.app_per_second),
+            apns: rate(limits.apns_per_second),
+            fcm: rate(limits.fcm_per_second),
+        }
+    }
+
+    fn of(&self, provider: SendPlatform) -> &Arc<RateLimiter> {
+        match provider {
+            SendPlatform::Apns => &self.apns,
+            SendPlatform::Fcm => &self.fcm,
+            SendPlatform::Unknown => &self.app,
+        }
+    }
+}
+
+/// The engine's threads, each an arbiter: a thread's actors and pushes never move, so a push costs no
+/// hop between cores.
+struct Threads {
+    handles: Vec<ArbiterHandle>,
+    next: AtomicUsize,
+}
+
+impl Threads {
+    fn start() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
+        let handles = (0..cores).map(|_| Arbiter::new().handle()).collect();
+        Self { handles, next: AtomicUsize::new(0) }
+    }
+
+    fn next(&self) -> &ArbiterHandle {
+        &self.handles[self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len()]
+    }
+}

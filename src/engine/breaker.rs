@@ -1,0 +1,162 @@
+//! The circuit breaker of one provider and app: when most answers say that the provider is out of
+//! order, pushes wait in the queue instead of using up their tries, and single probes find out when it
+//! is back. Pure: the clock is passed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Answers looked at before deciding.
+const SAMPLE: u32 = 50;
+/// The share of failures among them that opens the breaker, in percent.
+const OPEN_PERCENT: u32 = 50;
+/// The first time it stays open; each failed probe doubles it.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest it stays open between probes.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Whether a push may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// As many as there are.
+    Free,
+    /// One, to see whether the provider is back.
+    Probe,
+    /// None until then.
+    Wait(Instant),
+}
+
+/// Where the breaker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Closed,
+    Open {
+        until: Instant,
+    },
+    /// A probe is under way; if it is lost, another may go at `until`.
+    Probing {
+        until: Instant,
+    },
+}
+
+/// Counts answers and decides.
+#[derive(Debug)]
+pub struct Breaker {
+    state: State,
+    good: u32,
+    bad: u32,
+    wait: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { state: State::Closed, good: 0, bad: 0, wait: FIRST_WAIT }
+    }
+}
+
+impl Breaker {
+    /// Whether a push may go now. After [`Pass::Probe`] the next ones wait for the probe's answer.
+    pub fn pass(&mut self, now: Instant) -> Pass {
+        match self.state {
+            State::Closed => Pass::Free,
+            State::Open { until } | State::Probing { until } if now < until => Pass::Wait(until),
+            State::Open { .. } | State::Probing { .. } => {
+                self.state = State::Probing { until: now + LONGEST_WAIT };
+                Pass::Probe
+            }
+        }
+    }
+
+    /// The provider answered, with whatever it had to say of the push.
+    pub fn answered(&mut self) {
+        if self.state != State::Closed {
+            *self = Self::default();
+        }
+        self.good += 1;
+        self.forget_old();
+    }
+
+    /// The provider was out of order. Whether this opened the breaker.
+    pub fn failed(&mut self, now: Instant) -> bool {
+        match self.state {
+            State::Probing { .. } => {
+                self.wait = (self.wait * 2).min(LONGEST_WAIT);
+                self.state = State::Open { until: now + self.wait };
+                false
+            }
+            State::Open { .. } => false,
+            State::Closed => {
+                self.bad += 1;
+                let seen = self.good + self.bad;
+                let opens = seen >= SAMPLE && self.bad * 100 >= seen * OPEN_PERCENT;
+                if opens {
+                    self.state = State::Open { until: now + self.wait };
+                }
+                self.forget_old();
+                opens
+            }
+        }
+    }
+
+    /// Whether pushes are held back.
+    pub fn is_open(&self) -> bool {
+        self.state != State::Closed
+    }
+
+    /// Old answers count for less: the share is that of the latest hundred or so.
+    fn forget_old(&mut self) {
+        if self.good + self.bad >= 4 * SAMPLE {
+            self.good /= 2;
+            self.bad /= 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(now: Instant) -> Breaker {
+        let mut breaker = Breaker::default();
+        while !breaker.failed(now) {}
+        breaker
+    }
+
+    #[test]
+    fn a_few_failures_among_many_answers_change_nothing() {
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        for _ in 0..1000 {
+            breaker.answered();
+            breaker.answered();
+            assert!(!breaker.failed(now));
+        }
+        assert_eq!(breaker.pass(now), Pass::Free);
+    }
+
+    #[test]
+    fn open_lets_one_probe_through_and_closes_on_its_answer() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        let Pass::Wait(until) = breaker.pass(now) else { panic!("not open") };
+        assert_eq!(breaker.pass(until), Pass::Probe);
+        assert!(matches!(breaker.pass(until), Pass::Wait(_)));
+        breaker.answered();
+        assert_eq!(breaker.pass(until), Pass::Free);
+    }
+
+    #[test]
+    fn failed_probes_wait_longer_each_time_up_to_a_bound() {
+        let mut now = Instant::now();
+        let mut breaker = opened(now);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            let Pass::Wait(until) = breaker.pass(now) else { panic!("not open") };
+            waits.push(until - now);
+            now = until;
+            assert_eq!(breaker.pass(now), Pass::Probe);
+            breaker.failed(now);
+        }
+        assert!(waits.is_sorted() && waits[1] > waits[0]);
+        assert_eq!(waits[7], LONGEST_WAIT);
+    }
+}

@@ -1,0 +1,151 @@
+//! A page in flight: its devices, and the outcomes as they come in. Senders settle devices here from
+//! plain tasks; the shard's actor hears of the page, not of its devices.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    campaign::{CampaignRun, ShardDesk},
+    shard::{PageSettled, PageTrails},
+};
+use crate::domain::{
+    campaign::{PageEntry, PageRecord, Span, Target},
+    outcome::Outcome,
+    timestamp::Timestamp,
+};
+
+/// The share of a page, one in so many devices, that may be left for it to trail.
+const TRAILS_AT: usize = 8;
+
+/// A page in flight.
+pub struct PageWork {
+    /// Its campaign.
+    pub run: Arc<CampaignRun>,
+    /// Its shard.
+    pub desk: Arc<ShardDesk>,
+    /// Its stretch.
+    pub span: Span,
+    targets: Vec<Target>,
+    /// What an earlier try of this stretch recorded before it was cut short.
+    carried: Vec<PageEntry>,
+    state: Mutex<State>,
+    /// Whether outcomes came in since it was last saved.
+    dirty: AtomicBool,
+}
+
+struct State {
+    outcomes: Vec<Option<Outcome>>,
+    /// Devices that still have a try before them or under way.
+    open: usize,
+    credit: Option<OwnedSemaphorePermit>,
+    told_trailing: bool,
+}
+
+impl PageWork {
+    /// A page whose devices are all open. It keeps its credit until it trails or is recorded.
+    pub fn new(
+        run: Arc<CampaignRun>,
+        desk: Arc<ShardDesk>,
+        span: Span,
+        targets: Vec<Target>,
+        carried: Vec<PageEntry>,
+        credit: OwnedSemaphorePermit,
+    ) -> Arc<Self> {
+        let state = State {
+            outcomes: vec![None; targets.len()],
+            open: targets.len(),
+            credit: Some(credit),
+            told_trailing: false,
+        };
+        let (state, dirty) = (Mutex::new(state), AtomicBool::new(false));
+        Arc::new(Self { run, desk, span, targets, carried, state, dirty })
+    }
+
+    /// Its devices.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The device at `index` has its outcome.
+    pub fn settle(&self, index: usize, outcome: Outcome) {
+        let mut state = self.lock();
+        if state.outcomes[index].is_none() {
+            state.outcomes[index] = Some(outcome);
+            self.dirty.store(true, Ordering::Relaxed);
+        }
+        self.close_one(state);
+    }
+
+    /// The device at `index` is left as it is: the campaign was stopped before it was tried again.
+    pub fn leave(&self) {
+        self.close_one(self.lock());
+    }
+
+    fn close_one(&self, mut state: MutexGuard<'_, State>) {
+        state.open -= 1;
+        let open = state.open;
+        let trails = open > 0 && !state.told_trailing && open * TRAILS_AT <= self.targets.len();
+        state.told_trailing |= trails;
+        drop(state);
+        if open == 0 {
+            self.desk.seat.tell(PageSettled { page: self.span.after });
+        } else if trails {
+            self.desk.seat.tell(PageTrails { page: self.span.after });
+        }
+    }
+
+    /// Whether no device of it is with a sender any more.
+    pub fn is_settled(&self) -> bool {
+        self.lock().open == 0
+    }
+
+    /// Devices still with a sender.
+    pub fn open(&self) -> usize {
+        self.lock().open
+    }
+
+    /// Exchanges its credit for a place among the trailing pages, if there is one.
+    pub fn trail(&self) {
+        let Ok(place) = Arc::clone(&self.run.trailing).try_acquire_owned() else { return };
+        let mut state = self.lock();
+        if state.credit.is_some() {
+            // The old permit is dropped, and so goes back.
+            state.credit = Some(place);
+        }
+    }
+
+    /// Whether it has outcomes that were not taken by [`Self::record`] yet.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Relaxed)
+    }
+
+    /// What the ledger should keep of it now.
+    pub fn record(&self, now: Timestamp) -> PageRecord {
+        self.dirty.store(false, Ordering::Relaxed);
+        let state = self.lock();
+        let settled = self.targets.iter().zip(&state.outcomes).filter_map(|(target, outcome)| {
+            outcome.as_ref().map(|outcome| PageEntry {
+                device: target.device,
+                position: target.position,
+                platform: target.platform,
+                outcome: outcome.clone(),
+                failed_before: target.failed_before.clone(),
+            })
+        });
+        let mut entries: Vec<_> = settled.collect();
+        let done = entries.len() == self.targets.len();
+        if !self.carried.is_empty() {
+            entries.extend_from_slice(&self.carried);
+            entries.sort_unstable_by_key(|entry| entry.position);
+        }
+        PageRecord { shard: self.desk.key, span: self.span, done, entries, at: now }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

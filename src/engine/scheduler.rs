@@ -1,0 +1,179 @@
+//! The scheduler: launches what is due and begins the campaigns of what is launched. A reconciler: it
+//! looks at what the store says on a nudge and on a timer, takes no other input, and may look twice.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use serde_json::json;
+
+use super::{
+    Shared,
+    campaign::CampaignRun,
+    coordinator::CoordinatorActor,
+    supervise::{self, Guard, Probe, Seat},
+};
+use crate::domain::{
+    Result,
+    notification::{Notification, Status},
+    timestamp::Timestamp,
+};
+
+/// How often it looks by itself.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How often old pages and events are dropped.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The actor.
+pub struct SchedulerActor {
+    shared: Arc<Shared>,
+    /// Owned so that its end is noticed; the scheduler never finishes.
+    _guard: Guard,
+    looking: bool,
+    /// Asked to look while looking.
+    again: bool,
+    queued: usize,
+}
+
+/// Looks at what the store says.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reconcile;
+
+/// What the store says; none when it did not answer.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct ActiveListed(Option<Vec<Notification>>);
+
+impl SchedulerActor {
+    /// A generation of the scheduler.
+    pub fn new(shared: Arc<Shared>, guard: Guard) -> Self {
+        Self { shared, _guard: guard, looking: false, again: false, queued: 0 }
+    }
+
+    fn launch(&self, mut notification: Notification, ctx: &mut Context<Self>) {
+        let (shared, me) = (Arc::clone(&self.shared), ctx.address());
+        actix::spawn(async move {
+            notification.set_status(Status::Launched, Timestamp::now());
+            match shared.stores.notifications.update(notification, None).await {
+                Ok(Some(_)) => {
+                    let _ = me.send(Reconcile).await;
+                }
+                // Changed in between, or the store failed: the next look decides anew.
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "failed to launch a notification"),
+            }
+        });
+    }
+
+    fn begin(&self, notification: Notification) {
+        let shared = &self.shared;
+        let mut rendered = HashMap::new();
+        for desk in shared.senders.of(&notification.app) {
+            // Its time to live counts from the launch, also after a restart.
+            let from = notification.launched_at.unwrap_or(notification.created_at);
+            match desk.transport.render(notification.uuid, &notification.message, from) {
+                Ok(message) => {
+                    rendered.insert(desk.transport.provider(), Arc::new(message));
+                }
+                // Checked at create; the limits may have changed with a new version since. Its devices
+                // end as without credentials, and the log says why.
+                Err(error) => {
+                    tracing::error!(notification = %notification.uuid, %error, "failed to render")
+                }
+            }
+        }
+        let name = format!("coordinator {}", notification.uuid);
+        let run = CampaignRun::new(notification, rendered, shared.limits.pages_in_flight);
+        let run = Arc::new(run);
+        shared.campaigns.put(Arc::clone(&run));
+        let (seat, board) = (Seat::empty(), Arc::clone(&shared.board));
+        let (shared, own_seat) = (Arc::clone(shared), Arc::clone(&seat));
+        let thread = self.shared.threads.next();
+        supervise::keep(name, thread, board, seat, move |guard| {
+            let (shared, run) = (Arc::clone(&shared), Arc::clone(&run));
+            CoordinatorActor::new(shared, run, Arc::clone(&own_seat), guard)
+        });
+    }
+
+    fn drop_old(&self) {
+        let Some(kept) = self.shared.retention else { return };
+        let ledger = Arc::clone(&self.shared.stores.ledger);
+        actix::spawn(async move {
+            match ledger.drop_before(Timestamp::now().minus(kept)).await {
+                Ok(0) => {}
+                Ok(campaigns) => tracing::info!(campaigns, "dropped delivery logs past their time"),
+                Err(error) => tracing::error!(%error, "failed to drop old delivery logs"),
+            }
+        });
+    }
+}
+
+impl Actor for SchedulerActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.notify(Reconcile);
+        ctx.run_interval(INTERVAL, |_, ctx| ctx.notify(Reconcile));
+        self.drop_old();
+        ctx.run_interval(RETENTION_INTERVAL, |actor, _| actor.drop_old());
+    }
+}
+
+impl Handler<Reconcile> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, _: Reconcile, ctx: &mut Context<Self>) {
+        if self.shared.is_stopping() {
+            return;
+        }
+        if self.looking {
+            self.again = true;
+            return;
+        }
+        self.looking = true;
+        let (shared, me) = (Arc::clone(&self.shared), ctx.address());
+        actix::spawn(async move {
+            let active: Result<_> = shared.stores.notifications.active().await;
+            if let Err(error) = &active {
+                tracing::error!(%error, "failed to list active notifications");
+            }
+            let _ = me.send(ActiveListed(active.ok())).await;
+        });
+    }
+}
+
+impl Handler<ActiveListed> for SchedulerActor {
+    type Result = ();
+    fn handle(&mut self, ActiveListed(active): ActiveListed, ctx: &mut Context<Self>) {
+        self.looking = false;
+        let now = Timestamp::now();
+        let active = active.unwrap_or_default();
+        let queued = |notification: &&Notification| notification.status == Status::Queued;
+        self.queued = active.iter().filter(queued).count();
+        let next_due = active.iter().filter(queued).filter_map(|queued| queued.scheduled_at).min();
+        if let Some(wait) = next_due.map(|due| now.until(due)).filter(|wait| *wait < INTERVAL) {
+            ctx.notify_later(Reconcile, wait);
+        }
+        for notification in active {
+            let running = self.shared.campaigns.get(notification.uuid).is_some();
+            match notification.status {
+                Status::Queued if notification.is_due(now) => self.launch(notification, ctx),
+                Status::Launched if !running && !self.shared.is_stopping() => {
+                    self.begin(notification)
+                }
+                _ => {}
+            }
+        }
+        if std::mem::take(&mut self.again) {
+            ctx.notify(Reconcile);
+        }
+    }
+}
+
+impl Handler<Probe> for SchedulerActor {
+    type Result = MessageResult<Probe>;
+    fn handle(&mut self, probe: Probe, _: &mut Context<Self>) -> Self::Result {
+        assert!(matches!(probe, Probe::Inspect), "asked to crash");
+        let running = self.shared.campaigns.all().len();
+        MessageResult(json!({ "queued": self.queued, "running": running }))
+    }
+}

@@ -1,0 +1,167 @@
+//! The senders: one for each app and provider. A sender's devices wait on its [`Desk`]; its pump begins
+//! pushes as rates, window and breaker allow; its actor keeps the pump alive, gives dead tokens up and
+//! tells what it is doing.
+
+mod desk;
+mod pump;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::prelude::*;
+use tokio::task::JoinHandle;
+
+pub use desk::{Desk, DeskRates};
+
+use self::desk::Job;
+use super::{
+    page::PageWork,
+    supervise::{Guard, Probe},
+};
+use crate::{
+    domain::{
+        device::{SendPlatform, Unreachable},
+        ids::AppName,
+        outcome::{Outcome, Reason},
+        timestamp::Timestamp,
+    },
+    storage::DeviceStore,
+};
+
+/// How often dead tokens are given up.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Every sender's desk, by app and provider.
+#[derive(Default)]
+pub struct Senders {
+    desks: HashMap<(AppName, SendPlatform), Arc<Desk>>,
+}
+
+impl Senders {
+    /// Puts up a desk.
+    pub fn put(&mut self, desk: Arc<Desk>) {
+        self.desks.insert((desk.app.clone(), desk.transport.provider()), desk);
+    }
+
+    /// Every desk.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Desk>> {
+        self.desks.values()
+    }
+
+    /// The desks of one app.
+    pub fn of<'a>(&'a self, app: &'a AppName) -> impl Iterator<Item = &'a Arc<Desk>> {
+        self.desks.values().filter(move |desk| desk.app == *app)
+    }
+
+    /// Hands a page's devices to their senders; those that cannot be sent to are settled at once.
+    pub fn send(&self, page: &Arc<PageWork>) {
+        let run = &page.run;
+        let mut batches: HashMap<SendPlatform, Vec<Job>> = HashMap::new();
+        let mut unreachable = Vec::new();
+        for (index, target) in page.targets().iter().enumerate() {
+            match (target.unreachable, run.rendered.get(&target.provider)) {
+                (None, Some(rendered)) => {
+                    let job = Job::new(Arc::clone(page), Arc::clone(rendered), index as u32);
+                    batches.entry(target.provider).or_default().push(job);
+                }
+                (None, None) => unreachable.push((index, Unreachable::NoCredentials)),
+                (Some(why), _) => unreachable.push((index, why)),
+            }
+        }
+        for (provider, jobs) in batches {
+            if let Some(desk) = self.desks.get(&(run.app().clone(), provider)) {
+                desk.submit(run.id(), jobs.into_iter());
+            }
+        }
+        for (index, why) in unreachable {
+            page.settle(index, Outcome::Failed(Reason::new(why.name())));
+        }
+    }
+
+    /// Hands back what waits of campaigns whose gate has closed.
+    pub fn sweep(&self) {
+        self.desks.values().for_each(|desk| desk.sweep());
+    }
+
+    /// Lets every pump ask its rates again.
+    pub fn wake(&self) {
+        self.desks.values().for_each(|desk| desk.work.notify_one());
+    }
+}
+
+/// The actor of one sender.
+pub struct SenderActor {
+    desk: Arc<Desk>,
+    devices: Arc<dyn DeviceStore>,
+    pump: Option<JoinHandle<()>>,
+    /// Owned so that its end is noticed; a sender never finishes.
+    _guard: Guard,
+}
+
+impl SenderActor {
+    /// A generation of the sender of this desk.
+    pub fn new(desk: Arc<Desk>, devices: Arc<dyn DeviceStore>, guard: Guard) -> Self {
+        Self { desk, devices, pump: None, _guard: guard }
+    }
+
+    fn prune(&self) {
+        let (orders, changed) = self.desk.prunes();
+        let provider = self.desk.transport.provider().name();
+        match changed {
+            Some(false) => tracing::warn!(
+                app = %self.desk.app, provider,
+                "too many tokens come back gone or bad: none is given up until that is over; \
+                 look at the key and the environment"
+            ),
+            Some(true) => {
+                tracing::info!(app = %self.desk.app, provider, "tokens are given up again")
+            }
+            None => {}
+        }
+        if orders.is_empty() {
+            return;
+        }
+        let (app, devices) = (self.desk.app.clone(), Arc::clone(&self.devices));
+        actix::spawn(async move {
+            match devices.prune(&app, orders, Timestamp::now()).await {
+                Ok(pruned) => tracing::info!(%app, provider, pruned, "gave up dead tokens"),
+                // They come back as gone with the next campaign.
+                Err(error) => tracing::error!(%app, %error, "failed to give up dead tokens"),
+            }
+        });
+    }
+
+    /// A pump that died is started again; its pushes went back to the desk.
+    fn keep_pump(&mut self) {
+        if self.pump.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.pump = Some(actix::spawn(pump::run(Arc::clone(&self.desk))));
+        }
+    }
+}
+
+impl Actor for SenderActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.keep_pump();
+        ctx.run_interval(PRUNE_INTERVAL, |actor, _| {
+            actor.keep_pump();
+            actor.prune();
+        });
+    }
+}
+
+impl Drop for SenderActor {
+    fn drop(&mut self) {
+        if let Some(pump) = &self.pump {
+            pump.abort();
+        }
+    }
+}
+
+impl Handler<Probe> for SenderActor {
+    type Result = MessageResult<Probe>;
+    fn handle(&mut self, probe: Probe, _: &mut Context<Self>) -> Self::Result {
+        assert!(matches!(probe, Probe::Inspect), "asked to crash");
+        MessageResult(self.desk.observe())
+    }
+}

@@ -1,0 +1,366 @@
+//! One shard of a round: reads pages of matching devices while it has credits, hands them to the
+//! senders, records each page with its own checkpoint, and ends when its stretch is recorded.
+//!
+//! The actor decides; reading and recording run in spawned tasks whose results come back as messages.
+//! What is in flight lies on its [`ShardDesk`], so that its next generation finds it there.
+
+mod progress;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use actix::prelude::*;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use self::progress::Progress;
+use super::{
+    backoff::Backoff,
+    campaign::{CampaignRun, ShardDesk},
+    coordinator::{CoordinatorActor, ShardEnded},
+    page::PageWork,
+    sender::Senders,
+    supervise::{Guard, Probe, Seat},
+};
+use crate::{
+    domain::{
+        Result,
+        campaign::{MAX_PAGE_LEN, PageRecord, Position, Shard, Span, TargetPage},
+        timestamp::Timestamp,
+    },
+    storage::CampaignLedger,
+};
+
+/// Waits between tries of a store that fails.
+const STORE_RETRY: Backoff =
+    Backoff { base: Duration::from_millis(50), max: Duration::from_secs(5) };
+
+/// What every generation of a shard's actor is made from.
+#[derive(Clone)]
+pub struct ShardParts {
+    /// Its campaign.
+    pub run: Arc<CampaignRun>,
+    /// What is in flight.
+    pub desk: Arc<ShardDesk>,
+    /// Where pages are read and recorded.
+    pub ledger: Arc<dyn CampaignLedger>,
+    /// Where pushes go.
+    pub senders: Arc<Senders>,
+    /// Who is told of the end.
+    pub coordinator: Arc<Seat<CoordinatorActor>>,
+    /// Devices in a page.
+    pub page_size: usize,
+    /// How often a page in flight is saved.
+    pub save_interval: Duration,
+}
+
+/// The actor.
+pub struct ShardActor {
+    parts: ShardParts,
+    guard: Guard,
+    generation: u64,
+    /// None until the ledger has answered.
+    progress: Option<Progress>,
+    /// Whether a credit or a page is being waited for.
+    reading: bool,
+    /// Whether the ledger is recording a page.
+    recording: bool,
+    /// Pages to record, oldest first; a page stands here at most once.
+    to_record: VecDeque<Position>,
+}
+
+/// Loads where the shard stands.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct ProgressLoaded(Progress);
+
+/// A credit is there for the next page.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct CreditGranted(OwnedSemaphorePermit);
+
+/// The ledger has read a page.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct PageRead {
+    span: Span,
+    page: TargetPage,
+    credit: OwnedSemaphorePermit,
+}
+
+/// No device of the page is with a sender any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PageSettled {
+    /// Where it begins.
+    pub page: Position,
+}
+
+/// Only a few devices of the page are left.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PageTrails {
+    /// Where it begins.
+    pub page: Position,
+}
+
+/// The ledger has a page.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct PageRecorded {
+    record: PageRecord,
+    settled: bool,
+}
+
+/// Looks whether there is something to do: the gate may have closed, a page may want saving.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Look;
+
+impl ShardActor {
+    /// A generation that knows nothing yet.
+    pub fn new(parts: ShardParts, guard: Guard) -> Self {
+        let generation = parts.desk.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        Self {
+            parts,
+            guard,
+            generation,
+            progress: None,
+            reading: false,
+            recording: false,
+            to_record: VecDeque::new(),
+        }
+    }
+
+    /// Asks for a credit, and with it the next page, where there is more to read.
+    fn read_on(&mut self, ctx: &mut Context<Self>) {
+        let Some(progress) = &self.progress else { return };
+        if self.reading || !self.parts.run.is_open() || progress.next().is_none() {
+            return;
+        }
+        self.reading = true;
+        let (credits, me) = (Arc::clone(&self.parts.run.credits), ctx.address());
+        actix::spawn(async move {
+            // The semaphore is never closed.
+            if let Ok(credit) = credits.acquire_owned().await {
+                let _ = me.send(CreditGranted(credit)).await;
+            }
+        });
+    }
+
+    /// Records the next page in the queue. One at a time: each checkpoint includes the one before.
+    fn record_on(&mut self, ctx: &mut Context<Self>) {
+        let Some(progress) = self.progress.as_mut().filter(|_| !self.recording) else { return };
+        let Some(at) = self.to_record.pop_front() else { return };
+        let Some(page) = self.parts.desk.pages().get(&at).cloned() else { return };
+        // Asked before the outcomes are taken: a page that settles in between is recorded again.
+        let settled = page.is_settled();
+        let record = page.record(Timestamp::now());
+        let checkpoint = progress.checkpoint_with(&record);
+        self.recording = true;
+        let (ledger, me) = (Arc::clone(&self.parts.ledger), ctx.address());
+        let (desk, generation) = (Arc::clone(&self.parts.desk), self.generation);
+        actix::spawn(async move {
+            let ask = async || {
+                // A later generation counts anew: this one's checkpoint must not come after its.
+                if desk.generation.load(Ordering::SeqCst) != generation {
+                    return Ok(false);
+                }
+                ledger.record(record.clone(), checkpoint.clone()).await.map(|()| true)
+            };
+            if until_stored("record a page", ask).await {
+                let _ = me.send(PageRecorded { record, settled }).await;
+            }
+        });
+    }
+
+    fn queue_record(&mut self, page: Position) {
+        if !self.to_record.contains(&page) {
+            self.to_record.push_back(page);
+        }
+    }
+
+    /// Ends when all is recorded, or when the gate is closed and nothing is in flight.
+    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
+        let Some(progress) = &self.progress else { return };
+        let idle = !self.recording && self.parts.desk.pages().is_empty();
+        let halted = !self.parts.run.is_open() && !self.reading;
+        if idle && (progress.is_done() || halted) {
+            self.parts.desk.ended.store(true, Ordering::SeqCst);
+            self.parts.coordinator.tell(ShardEnded);
+            self.guard.finish();
+            ctx.stop();
+        }
+    }
+
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        self.record_on(ctx);
+        self.read_on(ctx);
+        self.end_if_over(ctx);
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let (ledger, desk, me) =
+            (Arc::clone(&self.parts.ledger), Arc::clone(&self.parts.desk), ctx.address());
+        actix::spawn(async move {
+            let shard =
+                until_stored("read a shard", async || own_shard(&*ledger, &desk).await).await;
+            let open =
+                until_stored("read open pages", async || ledger.open_pages(desk.key).await).await;
+            let _ = me.send(ProgressLoaded(Progress::resume(shard, open))).await;
+        });
+        ctx.run_interval(self.parts.save_interval, |_, ctx| ctx.notify(Look));
+    }
+}
+
+async fn own_shard(ledger: &dyn CampaignLedger, desk: &ShardDesk) -> Result<Shard> {
+    let shards = ledger.shards(desk.key.notification).await?;
+    let own = shards.into_iter().find(|shard| shard.key == desk.key);
+    own.ok_or_else(|| crate::domain::Error::bug("find a planned shard in the ledger"))
+}
+
+/// Asks a store until it answers: while it fails, the shard holds what it has and reads no more.
+async fn until_stored<T>(doing: &str, mut ask: impl AsyncFnMut() -> Result<T>) -> T {
+    let mut attempt = 0;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                attempt += 1;
+                tracing::error!(%error, attempt, "failed to {doing}; trying again");
+                tokio::time::sleep(STORE_RETRY.wait(attempt, rand::random())).await;
+            }
+        }
+    }
+}
+
+impl Handler<ProgressLoaded> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, ProgressLoaded(mut progress): ProgressLoaded, ctx: &mut Context<Self>) {
+        // An earlier generation's pages are still being sent: this one records them.
+        let pages: Vec<_> = self.parts.desk.pages().values().cloned().collect();
+        for page in pages {
+            if !progress.adopt(page.span) {
+                self.parts.desk.pages().remove(&page.span.after);
+            } else if page.is_settled() {
+                self.queue_record(page.span.after);
+            }
+        }
+        self.progress = Some(progress);
+        self.go_on(ctx);
+    }
+}
+
+impl Handler<CreditGranted> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, CreditGranted(credit): CreditGranted, ctx: &mut Context<Self>) {
+        let next = self.progress.as_ref().and_then(Progress::next);
+        let Some(span) = next.filter(|_| self.parts.run.is_open()) else {
+            self.reading = false;
+            return self.go_on(ctx);
+        };
+        let (ledger, me, key) =
+            (Arc::clone(&self.parts.ledger), ctx.address(), self.parts.desk.key);
+        // A page that was cut short is gone over whole, so that its record is replaced by one page.
+        let cut_short = self.progress.as_ref().is_some_and(|progress| progress.is_cut_short(span));
+        let limit = if cut_short { MAX_PAGE_LEN } else { self.parts.page_size };
+        actix::spawn(async move {
+            let page =
+                until_stored("read a page", async || ledger.read_page(key, span, limit).await)
+                    .await;
+            let _ = me.send(PageRead { span, page, credit }).await;
+        });
+    }
+}
+
+impl Handler<PageRead> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, read: PageRead, ctx: &mut Context<Self>) {
+        self.reading = false;
+        if !self.parts.run.is_open() {
+            return self.go_on(ctx);
+        }
+        let Some(progress) = &mut self.progress else { return };
+        let span = Span { after: read.span.after, upto: read.page.upto };
+        let carried = progress.begin(span);
+        let mut targets = read.page.targets;
+        targets.retain(|target| {
+            carried.binary_search_by_key(&target.position, |entry| entry.position).is_err()
+        });
+        let (run, desk) = (Arc::clone(&self.parts.run), Arc::clone(&self.parts.desk));
+        let page = PageWork::new(run, desk, span, targets, carried, read.credit);
+        self.parts.desk.pages().insert(span.after, Arc::clone(&page));
+        if page.is_settled() {
+            self.queue_record(span.after);
+        }
+        self.parts.senders.send(&page);
+        self.go_on(ctx);
+    }
+}
+
+impl Handler<PageSettled> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, settled: PageSettled, ctx: &mut Context<Self>) {
+        self.queue_record(settled.page);
+        self.go_on(ctx);
+    }
+}
+
+impl Handler<PageTrails> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, trails: PageTrails, _: &mut Context<Self>) {
+        if let Some(page) = self.parts.desk.pages().get(&trails.page) {
+            page.trail();
+        }
+    }
+}
+
+impl Handler<PageRecorded> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, recorded: PageRecorded, ctx: &mut Context<Self>) {
+        self.recording = false;
+        let after = recorded.record.span.after;
+        if let Some(progress) = &mut self.progress {
+            progress.recorded(&recorded.record);
+        }
+        if recorded.settled {
+            self.parts.desk.pages().remove(&after);
+        }
+        self.go_on(ctx);
+    }
+}
+
+impl Handler<Look> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, _: Look, ctx: &mut Context<Self>) {
+        let pages: Vec<_> = self.parts.desk.pages().values().cloned().collect();
+        for page in pages.iter().filter(|page| page.is_dirty() || page.is_settled()) {
+            self.queue_record(page.span.after);
+        }
+        self.go_on(ctx);
+    }
+}
+
+impl Handler<Probe> for ShardActor {
+    type Result = MessageResult<Probe>;
+    fn handle(&mut self, probe: Probe, _: &mut Context<Self>) -> Self::Result {
+        assert!(matches!(probe, Probe::Inspect), "asked to crash");
+        let pages: Vec<_> = self.parts.desk.pages().values().map(|page| page.open()).collect();
+        MessageResult(json!({
+            "loaded": self.progress.is_some(),
+            "cursor": self.progress.as_ref().map(Progress::cursor),
+            "pages_in_flight": pages.len(),
+            "devices_in_flight": pages.iter().sum::<usize>(),
+            "reading": self.reading,
+            "recording": self.recording,
+            "to_record": self.to_record.len(),
+        }))
+    }
+}

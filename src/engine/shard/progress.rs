@@ -1,0 +1,250 @@
+//! Where a shard stands: what is recorded, what is in flight, what comes next. Pure, so that every way
+//! of being cut short can be tested.
+//!
+//! The shard's stretch is tiled by pages. Up to the cursor all are recorded. Beyond it lie pages in
+//! flight, pages recorded out of turn, pages that were cut short and must be gone over again, and
+//! stretches not yet read.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    campaign::{PageEntry, PageRecord, Position, Shard, Span, tallies},
+    tally::Tally,
+};
+
+/// A shard's account of itself.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    shard: Shard,
+    /// Every page from the cursor on that is begun or recorded: where it ends, and how it stands.
+    tiles: BTreeMap<Position, Tile>,
+}
+
+#[derive(Clone, Debug)]
+struct Tile {
+    upto: Position,
+    state: TileState,
+    /// What the shard's tallies hold of it.
+    counted: (Tally, Tally),
+}
+
+#[derive(Clone, Debug)]
+enum TileState {
+    /// Recorded whole.
+    Done,
+    /// With a sender.
+    InFlight,
+    /// Recorded in part, by a run that ended: to be gone over again but for these.
+    CutShort(Vec<PageEntry>),
+}
+
+impl Progress {
+    /// Takes up what the ledger holds.
+    pub fn resume(shard: Shard, open: Vec<PageRecord>) -> Self {
+        let tiles = open.into_iter().filter(|page| page.span.after >= shard.cursor).map(|page| {
+            let counted = page.tallies();
+            let state = if page.done { TileState::Done } else { TileState::CutShort(page.entries) };
+            (page.span.after, Tile { upto: page.span.upto, state, counted })
+        });
+        let tiles = tiles.collect();
+        let mut progress = Self { shard, tiles };
+        progress.move_cursor();
+        progress
+    }
+
+    /// A page of an earlier generation is on the desk: it is in flight still, unless it lies before
+    /// the cursor, where all is recorded. Whether it is.
+    pub fn adopt(&mut self, span: Span) -> bool {
+        if span.after < self.shard.cursor {
+            return false;
+        }
+        let counted = self.tiles.remove(&span.after).map(|tile| tile.counted).unwrap_or_default();
+        let tile = Tile { upto: span.upto, state: TileState::InFlight, counted };
+        self.tiles.insert(span.after, tile);
+        true
+    }
+
+    /// Whether an earlier run began a page here and was cut short.
+    pub fn is_cut_short(&self, span: Span) -> bool {
+        let tile = self.tiles.get(&span.after);
+        tile.is_some_and(|tile| matches!(tile.state, TileState::CutShort(_)))
+    }
+
+    /// The next stretch to read, up to the next page begun or recorded; none when all is begun.
+    pub fn next(&self) -> Option<Span> {
+        let mut at = self.shard.cursor;
+        for (after, tile) in &self.tiles {
+            if *after > at {
+                return Some(Span { after: at, upto: *after });
+            }
+            if let TileState::CutShort(_) = tile.state {
+                return Some(Span { after: *after, upto: tile.upto });
+            }
+            at = tile.upto;
+        }
+        let rest = Span { after: at, upto: self.shard.span.upto };
+        (!rest.is_empty()).then_some(rest)
+    }
+
+    /// A page begins; what an earlier try of its stretch recorded. Where the page reaches less far than
+    /// that try did, the rest of the stretch and of the record becomes a page of its own.
+    pub fn begin(&mut self, span: Span) -> Vec<PageEntry> {
+        let tile = Tile {
+            upto: span.upto,
+            state: TileState::InFlight,
+            counted: <(Tally, Tally)>::default(),
+        };
+        let Some(before) = self.tiles.insert(span.after, tile) else { return Vec::new() };
+        let TileState::CutShort(mut entries) = before.state else { return Vec::new() };
+        let rest = entries.split_off(entries.partition_point(|entry| entry.position <= span.upto));
+        if before.upto > span.upto {
+            let counted = tallies(&rest);
+            let state = TileState::CutShort(rest);
+            self.tiles.insert(span.upto, Tile { upto: before.upto, state, counted });
+        }
+        if let Some(tile) = self.tiles.get_mut(&span.after) {
+            tile.counted = tallies(&entries);
+        }
+        entries
+    }
+
+    /// The checkpoint to record together with `page`, as it will stand once that is recorded.
+    pub fn checkpoint_with(&self, page: &PageRecord) -> Shard {
+        let mut after = self.clone();
+        after.recorded(page);
+        after.shard
+    }
+
+    /// The ledger has this page.
+    pub fn recorded(&mut self, page: &PageRecord) {
+        let counted = page.tallies();
+        let Some(tile) = self.tiles.get_mut(&page.span.after) else { return };
+        self.shard.tally.subtract(&tile.counted.0);
+        self.shard.again.subtract(&tile.counted.1);
+        self.shard.tally.add(&counted.0);
+        self.shard.again.add(&counted.1);
+        tile.counted = counted;
+        if page.done {
+            tile.state = TileState::Done;
+        }
+        self.move_cursor();
+    }
+
+    /// Whether everything is recorded.
+    pub fn is_done(&self) -> bool {
+        self.shard.done
+    }
+
+    /// Every page up to here is recorded.
+    pub fn cursor(&self) -> Position {
+        self.shard.cursor
+    }
+
+    fn move_cursor(&mut self) {
+        while let Some(first) = self.tiles.first_entry() {
+            let done = matches!(first.get().state, TileState::Done);
+            if *first.key() != self.shard.cursor || !done {
+                break;
+            }
+            self.shard.cursor = first.remove().upto;
+        }
+        self.shard.done = self.shard.cursor >= self.shard.span.upto;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        campaign::ShardKey,
+        device::DevicePlatform,
+        ids::{DeviceId, NotificationId},
+        outcome::Outcome,
+        timestamp::Timestamp,
+    };
+
+    fn shard(upto: u64) -> Shard {
+        let key = ShardKey { notification: NotificationId(uuid::Uuid::nil()), round: 0, index: 0 };
+        let span = Span { after: Position(0), upto: Position(upto) };
+        let (tally, again) = <(Tally, Tally)>::default();
+        Shard { key, span, cursor: Position(0), tally, again, done: false }
+    }
+
+    fn span(after: u64, upto: u64) -> Span {
+        Span { after: Position(after), upto: Position(upto) }
+    }
+
+    fn page(after: u64, upto: u64, devices: &[u64], done: bool) -> PageRecord {
+        let entries = devices.iter().map(|id| PageEntry {
+            device: DeviceId(*id),
+            position: Position(*id),
+            platform: DevicePlatform::Ios,
+            outcome: Outcome::Accepted,
+            failed_before: None,
+        });
+        let (entries, span) = (entries.collect(), span(after, upto));
+        PageRecord { shard: shard(0).key, span, done, entries, at: Timestamp(0) }
+    }
+
+    #[test]
+    fn pages_recorded_out_of_turn_move_the_cursor_when_the_gap_closes() {
+        let mut progress = Progress::resume(shard(30), vec![]);
+        assert_eq!(progress.next(), Some(span(0, 30)));
+        progress.begin(span(0, 10));
+        progress.begin(span(10, 20));
+        assert_eq!(progress.next(), Some(span(20, 30)));
+        progress.recorded(&page(10, 20, &[15], true));
+        assert_eq!((progress.cursor(), progress.is_done()), (Position(0), false));
+        progress.recorded(&page(0, 10, &[5, 6], true));
+        assert_eq!(progress.cursor(), Position(20));
+        progress.begin(span(20, 30));
+        let last = page(20, 30, &[], true);
+        let checkpoint = progress.checkpoint_with(&last);
+        assert!(checkpoint.done && !progress.is_done());
+        progress.recorded(&last);
+        assert!(progress.is_done());
+        assert_eq!(checkpoint.tally.accepted.ios, 3);
+    }
+
+    #[test]
+    fn saving_a_page_in_flight_again_counts_it_once() {
+        let mut progress = Progress::resume(shard(10), vec![]);
+        progress.begin(span(0, 10));
+        progress.recorded(&page(0, 10, &[1], false));
+        progress.recorded(&page(0, 10, &[1, 2], false));
+        let checkpoint = progress.checkpoint_with(&page(0, 10, &[1, 2, 3], true));
+        assert_eq!(checkpoint.tally.accepted.ios, 3);
+    }
+
+    #[test]
+    fn a_crash_resumes_cut_short_pages_and_skips_finished_ones() {
+        let mut stored = shard(30);
+        stored.tally.accepted.ios = 3;
+        let open = vec![page(0, 10, &[1, 2], false), page(20, 30, &[25], true)];
+        let mut progress = Progress::resume(stored, open);
+        assert_eq!(progress.next(), Some(span(0, 10)));
+        let carried = progress.begin(span(0, 10));
+        assert_eq!(carried.len(), 2);
+        assert_eq!(progress.next(), Some(span(10, 20)));
+        progress.begin(span(10, 20));
+        assert_eq!(progress.next(), None);
+        progress.recorded(&page(10, 20, &[], true));
+        progress.recorded(&page(0, 10, &[1, 2, 3], true));
+        assert!(progress.is_done());
+        assert_eq!(progress.shard.tally.accepted.ios, 4);
+    }
+
+    #[test]
+    fn a_cut_short_page_read_in_smaller_pages_keeps_every_record() {
+        let mut stored = shard(10);
+        stored.tally.accepted.ios = 2;
+        let mut progress = Progress::resume(stored, vec![page(0, 10, &[2, 8], false)]);
+        assert_eq!(progress.begin(span(0, 5)).len(), 1);
+        assert_eq!(progress.next(), Some(span(5, 10)));
+        assert_eq!(progress.begin(span(5, 10)).len(), 1);
+        progress.recorded(&page(0, 5, &[1, 2], true));
+        progress.recorded(&page(5, 10, &[8, 9], true));
+        assert_eq!(progress.shard.tally.accepted.ios, 4);
+        assert!(progress.is_done());
+    }
+}
