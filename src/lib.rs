@@ -1,4 +1,5 @@
 //! (map to come)
+pub mod demo;
 pub mod domain;
 pub mod engine;
 pub mod settings;

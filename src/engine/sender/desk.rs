@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{sync::Notify, time::Instant};
@@ -33,6 +34,8 @@ use crate::{
 /// Pushes that may begin in one go: enough to make one lock and one look at the clock cheap, few enough
 /// for campaigns to take turns.
 pub const CHUNK: usize = 32;
+/// How often a provider that refuses the app's credentials is asked again.
+const REFUSED_PROBE: Duration = Duration::from_secs(5);
 /// A push whose task died this often is given up; it is likely to be what kills them.
 const MAX_DEATHS: u32 = 3;
 
@@ -104,8 +107,14 @@ struct State {
     guard: PruneGuard,
     prunes: Vec<PruneOrder>,
     hold_until: Option<Instant>,
-    /// The provider's word when it refuses the app's credentials; forgotten at the next good answer.
-    refused: Option<Reason>,
+    refused: Option<Refusal>,
+}
+
+/// The provider refuses the app's credentials. Every push would be refused, so none is sent but for one
+/// now and then; forgotten at the first that is not refused.
+struct Refusal {
+    reason: Reason,
+    next_probe: Instant,
 }
 
 /// The desk of one sender: one app through one provider.
@@ -232,12 +241,30 @@ impl Desk {
         if free == 0 {
             return Step::Idle;
         }
+        let mut most = free.min(CHUNK);
+        if let Some(refused) = &mut state.refused {
+            if now < refused.next_probe {
+                return Self::fail_refused(state, now);
+            }
+            refused.next_probe = now + REFUSED_PROBE;
+            most = 1;
+        }
         let wanted = match state.breaker.pass(now) {
-            Pass::Free => free.min(CHUNK),
+            Pass::Free => most,
             Pass::Probe => 1,
             Pass::Wait(until) => return Step::Sleep(until),
         };
         self.take(&mut state, wanted, now)
+    }
+
+    /// Ends some devices as refused without asking the provider.
+    fn fail_refused(mut state: MutexGuard<'_, State>, now: Instant) -> Step {
+        let (reason, jobs) = state.refuse_chunk();
+        drop(state);
+        for job in jobs {
+            job.page.settle(job.index as usize, Outcome::Failed(reason.clone()));
+        }
+        Step::Sleep(now)
     }
 
     /// Takes up to `wanted` devices from the first campaign whose rates allow it.
@@ -286,8 +313,8 @@ impl Desk {
     pub fn trouble(&self) -> Option<String> {
         let state = self.lock();
         let provider = self.transport.provider().name();
-        if let Some(reason) = &state.refused {
-            let reason = reason.as_str();
+        if let Some(refused) = &state.refused {
+            let reason = refused.reason.as_str();
             return Some(format!("{}: {provider} refuses the credentials: {reason}", self.app));
         }
         let open = state.breaker.is_open();
@@ -303,7 +330,7 @@ impl Desk {
             "in_flight": self.in_flight(),
             "breaker_open": state.breaker.is_open(),
             "pruning_stopped": state.guard.is_stopped(),
-            "credentials_refused": state.refused.as_ref().map(Reason::as_str),
+            "credentials_refused": state.refused.as_ref().map(|refused| refused.reason.as_str()),
             "per_second": self.rate.per_second(),
             "transport": self.transport.state(),
         })
@@ -336,7 +363,11 @@ impl Desk {
                     tracing::warn!(app = %self.app, provider, "the provider is out of order; pushes wait");
                 }
             }
-            Health::Refusing => self.refuse(&mut state, refused),
+            Health::Refusing => {
+                if let Some(reason) = refused {
+                    self.refuse(&mut state, reason);
+                }
+            }
         }
         if let Some(hold) = verdict.hold {
             let until = now + hold;
@@ -366,13 +397,12 @@ impl Desk {
         }
     }
 
-    fn refuse(&self, state: &mut State, reason: Option<Reason>) {
+    fn refuse(&self, state: &mut State, reason: Reason) {
         if state.refused.is_none() {
-            let (provider, word) =
-                (self.transport.provider().name(), reason.as_ref().map_or("", Reason::as_str));
+            let (provider, word) = (self.transport.provider().name(), reason.as_str());
             tracing::error!(app = %self.app, provider, reason = word, "the provider refuses the app's credentials");
         }
-        state.refused = reason;
+        state.refused = Some(Refusal { reason, next_probe: Instant::now() + REFUSED_PROBE });
     }
 }
 
@@ -385,6 +415,17 @@ impl State {
             self.lanes.len() - 1
         });
         &mut self.lanes[at].jobs
+    }
+
+    /// Takes out a good many devices to fail without asking the provider.
+    fn refuse_chunk(&mut self) -> (Reason, Vec<Job>) {
+        let reason = self.refused.as_ref().map(|refused| refused.reason.clone());
+        let Some(mut lane) = self.lanes.pop_front() else { return (Reason::new(""), Vec::new()) };
+        let jobs = lane.jobs.drain(..lane.jobs.len().min(16 * CHUNK)).collect();
+        if !lane.jobs.is_empty() {
+            self.lanes.push_back(lane);
+        }
+        (reason.unwrap_or_else(|| Reason::new("bad_credential")), jobs)
     }
 
     /// Moves what is due for another try to the head of its lane.

@@ -1,0 +1,165 @@
+//! `fanfare demo`: the whole house at work on this machine, with its own proof.
+//!
+//! It runs the sandbox gateways and the server as processes of their own and talks to them as anyone
+//! would, over HTTP; nothing here reaches into the engine. What was missed or sent twice is worked out
+//! from the gateways' records and from [`audience::expects`], a second telling of the condition in
+//! plain Rust that shares nothing with the engine's.
+
+mod audience;
+mod processes;
+mod progress;
+mod proof;
+mod report;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use self::{
+    processes::{Api, Gateways, Server},
+    progress::Bar,
+    report::Report,
+};
+
+/// Devices registered in one request.
+const BATCH: usize = 1000;
+/// How often the campaign is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What to show.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DemoArgs {
+    /// How many devices to register
+    #[arg(long, default_value_t = 100_000)]
+    pub devices: usize,
+    /// End when the campaign has, instead of staying up to be played with
+    #[arg(long)]
+    pub exit: bool,
+    /// Print one JSON line at the end instead of pictures
+    #[arg(long)]
+    pub json: bool,
+    /// A fault of the gateways, PROVIDER:STATUS:REASON:SHARE; may be given again
+    #[arg(long = "fail", value_name = "FAULT", default_values = ["apns:410:Unregistered:0.005", "fcm:404:UNREGISTERED:0.005"])]
+    pub faults: Vec<String>,
+}
+
+/// Runs the demo to its end, or until Ctrl-C.
+pub fn run(args: &DemoArgs) -> Result<()> {
+    let directory = tempfile::tempdir().context("failed to make a temporary directory")?;
+    let gateways = Gateways::start(directory.path(), &args.faults)?;
+    let server = Server::start(directory.path(), &gateways)?;
+    let api = server.api(&gateways);
+    if !args.json {
+        println!("Gateways  APNs {}   FCM {}", gateways.apns_url, gateways.fcm_url);
+        println!("Server    {}\n", api.base);
+    }
+    register(&api, args)?;
+    let uuid = create(&api)?;
+    let matched = count(&api)?;
+    let report = launch(&api, &server, &uuid, matched, args)?;
+    let proof = proof::compare(&gateways, args.devices)?;
+    report.finish(&proof).print(args.json);
+    if proof.missed > 0 {
+        bail!("{} devices were missed", proof.missed);
+    }
+    if args.exit {
+        return Ok(());
+    }
+    if !args.json {
+        invite(&api, &gateways, &uuid);
+    }
+    wait_for_interrupt()
+}
+
+fn register(api: &Api, args: &DemoArgs) -> Result<()> {
+    let mut bar = Bar::new("Registering", args.devices as u64, !args.json);
+    let mut done = 0;
+    while done < args.devices {
+        let upto = (done + BATCH).min(args.devices);
+        let devices: Vec<Value> = (done..upto).map(audience::registration).collect();
+        api.post("/devices/-/:register", &json!({ "devices": devices }))?;
+        done = upto;
+        bar.show(done as u64);
+    }
+    bar.end();
+    Ok(())
+}
+
+fn create(api: &Api) -> Result<String> {
+    let notification = json!({
+        "title": "Doors open at eight",
+        "body": "Your section is on the left. See you tonight!",
+        "deep_link": "fanfare://tonight",
+        "conditions": audience::conditions(),
+    });
+    let created = api.post("/notifications", &notification)?;
+    Ok(created["uuid"].as_str().context("the notification has no uuid")?.to_owned())
+}
+
+fn count(api: &Api) -> Result<u64> {
+    let counted =
+        api.post("/devices/-/:count", &json!({ "conditions": audience::conditions() }))?;
+    counted["total"].as_u64().context("the count has no total")
+}
+
+/// Launches and watches until the campaign has ended.
+fn launch(api: &Api, server: &Server, uuid: &str, matched: u64, args: &DemoArgs) -> Result<Report> {
+    let path = format!("/notifications/{uuid}");
+    let mut bar = Bar::new("Sending", matched, !args.json);
+    let (cpu_before, started) = (server.cpu(), Instant::now());
+    api.post(&format!("{path}/:launch"), &json!({}))?;
+    let ended = loop {
+        let now = api.get(&path)?;
+        let status = now["status"].as_i64().unwrap_or_default();
+        bar.show(settled(&now));
+        match status {
+            SENT => break now,
+            ERROR => bail!("the campaign ended in an error: {}", now["error"]),
+            _ => std::thread::sleep(POLL),
+        }
+    };
+    let took = started.elapsed();
+    bar.end();
+    Ok(Report {
+        devices: args.devices as u64,
+        matched,
+        accepted: total(&ended["sent"]),
+        failed: total(&ended["failed"]),
+        reasons: ended["reasons"].clone(),
+        took,
+        cpu: server.cpu().zip(cpu_before).map(|(after, before)| after.saturating_sub(before)),
+        peak_rss_kib: server.peak_rss_kib(),
+    })
+}
+
+/// The native API's numbers.
+const SENT: i64 = 2;
+const ERROR: i64 = 3;
+
+fn settled(notification: &Value) -> u64 {
+    total(&notification["sent"]) + total(&notification["failed"])
+}
+
+fn total(counts: &Value) -> u64 {
+    let counts = counts.as_object().into_iter().flat_map(|counts| counts.values());
+    counts.filter_map(Value::as_u64).sum()
+}
+
+fn invite(api: &Api, gateways: &Gateways, uuid: &str) {
+    let auth = format!("-H 'Authorization: Bearer {}'", gateways.secret);
+    println!("\nIt stays up until Ctrl-C. Try:\n");
+    println!("  curl {auth} {}/notifications/{uuid}", api.base);
+    println!("  curl {auth} '{}/notifications/{uuid}/failures?size=3'", api.base);
+    println!(
+        "  curl {auth} -H 'Content-Type: application/json' {}/devices/-/:count -d \
+         '{{\"conditions\": {{\"key\": \"country\", \"operator\": \"str_eq\", \"value\": \"KR\"}}}}'",
+        api.base
+    );
+    println!("\nWhat the gateways saw: curl {}/stats", gateways.control_url);
+}
+
+fn wait_for_interrupt() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(tokio::signal::ctrl_c()).context("failed to wait for Ctrl-C")
+}
