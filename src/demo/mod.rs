@@ -5,10 +5,10 @@
 //! from the gateways' records and from [`audience::expects`], a second telling of the condition in
 //! plain Rust that shares nothing with the engine's.
 
-mod audience;
-mod processes;
+pub mod audience;
+pub mod processes;
 mod progress;
-mod proof;
+pub mod proof;
 mod report;
 
 use std::time::{Duration, Instant};
@@ -26,6 +26,9 @@ use self::{
 const BATCH: usize = 1000;
 /// How often the campaign is looked at.
 const POLL: Duration = Duration::from_millis(50);
+
+/// The gateways know no quota, so the demo needs no limit.
+const UNLIMITED: &str = "[limits]\nfcm_per_second = 0\n";
 
 /// What to show.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,14 +50,19 @@ pub struct DemoArgs {
 /// Runs the demo to its end, or until Ctrl-C.
 pub fn run(args: &DemoArgs) -> Result<()> {
     let directory = tempfile::tempdir().context("failed to make a temporary directory")?;
-    let gateways = Gateways::start(directory.path(), &args.faults)?;
-    let server = Server::start(directory.path(), &gateways)?;
+    let program = std::env::current_exe().context("failed to find this program")?;
+    let faults = args.faults.iter().filter(|fault| !fault.is_empty());
+    let faults: Vec<&str> = faults.flat_map(|fault| ["--fail", fault]).collect();
+    let gateways = Gateways::start(&program, directory.path(), &faults)?;
+    let server = Server::start(&program, directory.path(), &gateways, UNLIMITED)?;
     let api = server.api(&gateways);
     if !args.json {
         println!("Gateways  APNs {}   FCM {}", gateways.apns_url, gateways.fcm_url);
         println!("Server    {}\n", api.base);
     }
-    register(&api, args)?;
+    let mut bar = Bar::new("Registering", args.devices as u64, !args.json);
+    register(&api, args.devices, |done| bar.show(done))?;
+    bar.end();
     let uuid = create(&api)?;
     let matched = count(&api)?;
     let report = launch(&api, &server, &uuid, matched, args)?;
@@ -72,21 +80,21 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     wait_for_interrupt()
 }
 
-fn register(api: &Api, args: &DemoArgs) -> Result<()> {
-    let mut bar = Bar::new("Registering", args.devices as u64, !args.json);
+/// Registers the demo's devices through the API; tells how many are done.
+pub fn register(api: &Api, devices: usize, mut tell: impl FnMut(u64)) -> Result<()> {
     let mut done = 0;
-    while done < args.devices {
-        let upto = (done + BATCH).min(args.devices);
-        let devices: Vec<Value> = (done..upto).map(audience::registration).collect();
-        api.post("/devices/-/:register", &json!({ "devices": devices }))?;
+    while done < devices {
+        let upto = (done + BATCH).min(devices);
+        let batch: Vec<Value> = (done..upto).map(audience::registration).collect();
+        api.post("/devices/-/:register", &json!({ "devices": batch }))?;
         done = upto;
-        bar.show(done as u64);
+        tell(done as u64);
     }
-    bar.end();
     Ok(())
 }
 
-fn create(api: &Api) -> Result<String> {
+/// Creates the demo's notification; its uuid.
+pub fn create(api: &Api) -> Result<String> {
     let notification = json!({
         "title": "Doors open at eight",
         "body": "Your section is on the left. See you tonight!",
@@ -97,7 +105,8 @@ fn create(api: &Api) -> Result<String> {
     Ok(created["uuid"].as_str().context("the notification has no uuid")?.to_owned())
 }
 
-fn count(api: &Api) -> Result<u64> {
+/// Counts the demo's audience.
+pub fn count(api: &Api) -> Result<u64> {
     let counted =
         api.post("/devices/-/:count", &json!({ "conditions": audience::conditions() }))?;
     counted["total"].as_u64().context("the count has no total")

@@ -1,4 +1,5 @@
-//! The demo's processes: the gateways and the server, each this same program, ended when the demo ends.
+//! The house as processes: the gateways and the server, each the program itself, ended with their
+//! owner. The demo, the benchmarks and the tests all start them here.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// A process that is ended with its owner.
+#[derive(Debug)]
 struct Owned(Child);
 
 impl Drop for Owned {
@@ -21,10 +23,13 @@ impl Drop for Owned {
     }
 }
 
-/// Starts this program again with other arguments; it answers with one JSON line.
-fn start(arguments: &[&str], log: &Path) -> Result<(Owned, Value)> {
-    let program = std::env::current_exe().context("failed to find this program")?;
-    let log = std::fs::File::create(log).context("failed to make a log file")?;
+/// Starts `program` with these arguments; it answers with one JSON line.
+fn start(program: &Path, arguments: &[&str], log: &Path) -> Result<(Owned, Value)> {
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .context("failed to make a log file")?;
     let mut child = Command::new(program)
         .args(arguments)
         // Held open as long as this process lives: its end is the child's.
@@ -50,6 +55,7 @@ fn first_line(stdout: Option<ChildStdout>) -> Result<Value> {
 }
 
 /// The sandbox, running.
+#[derive(Debug)]
 pub struct Gateways {
     _process: Owned,
     /// Where APNs is played.
@@ -64,15 +70,13 @@ pub struct Gateways {
 }
 
 impl Gateways {
-    /// Starts the sandbox with these faults.
-    pub fn start(directory: &Path, faults: &[String]) -> Result<Self> {
+    /// Starts the sandbox in `directory`, with these arguments besides (`--fail`, `--latency-ms`, …).
+    pub fn start(program: &Path, directory: &Path, besides: &[&str]) -> Result<Self> {
         let keys = directory.join("sandbox");
-        let keys = keys.to_str().context("the temporary directory's name is not text")?;
+        let keys = keys.to_str().context("the directory's name is not text")?;
         let mut arguments = vec!["sandbox", "--json", "--parent-pipe", "--dir", keys];
-        for fault in faults.iter().filter(|fault| !fault.is_empty()) {
-            arguments.extend(["--fail", fault]);
-        }
-        let (process, line) = start(&arguments, &directory.join("sandbox.log"))?;
+        arguments.extend(besides);
+        let (process, line) = start(program, &arguments, &directory.join("sandbox.log"))?;
         let text = |key: &str| {
             let found = line[key].as_str().map(str::to_owned);
             found.with_context(|| format!("the sandbox does not say its {key}"))
@@ -82,9 +86,24 @@ impl Gateways {
             apns_url: text("apns_url")?,
             fcm_url: text("fcm_url")?,
             control_url: text("control_url")?,
-            secret: text("secret")?,
-            config: text("config")?,
+            secret: text("app_secret")?,
+            config: text("config_toml")?,
         })
+    }
+
+    /// What the gateways have counted, by provider.
+    pub fn stats(&self) -> Result<Value> {
+        let url = format!("{}/stats", self.control_url);
+        let mut response =
+            ureq::get(&url).call().context("failed to ask for the gateways' stats")?;
+        Ok(response.body_mut().read_json()?)
+    }
+
+    /// Puts these faults in the place of those in force.
+    pub fn set_faults(&self, faults: &Value) -> Result<()> {
+        let url = format!("{}/faults", self.control_url);
+        ureq::put(&url).send_json(faults).context("failed to set the gateways' faults")?;
+        Ok(())
     }
 
     /// The gateways' records, a line each.
@@ -96,31 +115,59 @@ impl Gateways {
 }
 
 /// The server, running.
+#[derive(Debug)]
 pub struct Server {
     process: Owned,
     base: String,
 }
 
 impl Server {
-    /// Starts the server on an empty store with the sandbox's credentials.
-    pub fn start(directory: &Path, gateways: &Gateways) -> Result<Self> {
+    /// Starts the server on the store in `directory`, with the sandbox's app and these settings (TOML)
+    /// besides.
+    pub fn start(
+        program: &Path,
+        directory: &Path,
+        gateways: &Gateways,
+        besides: &str,
+    ) -> Result<Self> {
         let config = directory.join("fanfare.toml");
         let data = directory.join("data");
         let settings = format!(
-            "[server]\nbind = \"127.0.0.1:0\"\n\n[storage]\npath = {data:?}\n\n\
-             [limits]\nfcm_per_second = 0\n\n{}",
+            "{besides}\n[server]\nbind = \"127.0.0.1:0\"\n\n[storage]\npath = {data:?}\n\n{}",
             gateways.config
         );
         std::fs::write(&config, settings).context("failed to write the server's configuration")?;
-        let config = config.to_str().context("the temporary directory's name is not text")?;
+        let config = config.to_str().context("the directory's name is not text")?;
         let log = directory.join("server.log");
-        let started = start(&["serve", "--announce", "--config", config], &log);
+        let started = start(program, &["serve", "--announce", "--config", config], &log);
         let (process, line) = started.with_context(|| {
             format!("the server's log: {}", std::fs::read_to_string(&log).unwrap_or_default())
         })?;
         let listening =
             line["listening"].as_str().context("the server does not say its address")?;
         Ok(Self { process, base: format!("http://{listening}") })
+    }
+
+    /// Ends it as a loss of power would.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end, and waits until it has; its exit code.
+    pub fn terminate(mut self) -> Result<Option<i32>> {
+        let pid = i32::try_from(self.process.0.id())?;
+        // SAFETY: sends a signal to a child that is not yet waited for; touches no memory.
+        if unsafe { libc::kill(pid, libc::SIGTERM) } != 0 {
+            bail!("failed to send SIGTERM: {}", std::io::Error::last_os_error());
+        }
+        Ok(self.process.0.wait()?.code())
+    }
+
+    /// The memory it holds now, in KiB, where the system tells (Linux, proc(5) `status`).
+    pub fn rss_kib(&self) -> Option<u64> {
+        self.status_kib("VmRSS:")
     }
 
     /// Its API, as the sandbox's app.
@@ -146,14 +193,19 @@ impl Server {
 
     /// The most memory it has held, in KiB, where the system tells (Linux, proc(5) `status`).
     pub fn peak_rss_kib(&self) -> Option<u64> {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, field: &str) -> Option<u64> {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
         line.split_whitespace().next()?.parse().ok()
     }
 }
 
 /// The server's API.
+#[derive(Clone, Debug)]
 pub struct Api {
     agent: ureq::Agent,
     /// Its address.
@@ -174,6 +226,13 @@ impl Api {
         let request = self.agent.post(format!("{}{path}", self.base));
         let response = request.header("Authorization", self.bearer()).send_json(body);
         open(path, response.with_context(|| format!("failed to send to {path}"))?)
+    }
+
+    /// Puts `body` to `path` and answers what the envelope holds.
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.agent.put(format!("{}{path}", self.base));
+        let response = request.header("Authorization", self.bearer()).send_json(body);
+        open(path, response.with_context(|| format!("failed to put to {path}"))?)
     }
 
     fn bearer(&self) -> String {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use super::{audience, processes::Gateways};
 
 /// What the comparison showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// Expected devices of which the gateways saw nothing.
     pub missed: u64,
@@ -36,7 +37,8 @@ pub fn compare(gateways: &Gateways, devices: usize) -> Result<Proof> {
         let (_provider, token, status) = (fields.next(), fields.next(), fields.next());
         let (token, status) = token.zip(status).context("a record is cut short")?;
         let seen = seen.entry(digest(token)).or_default();
-        seen.tried = true;
+        // Status 0: the gateway cut the push off before it did anything with it.
+        seen.tried |= status != "0";
         seen.accepted += u32::from(status == "200");
     }
     let mut proof = Proof { missed: 0, duplicates: 0, unexpected: 0 };
