@@ -1,0 +1,95 @@
+//! The arrows between engine and providers, cut while a campaign runs. The gateways' records say that
+//! nobody was missed; where a provider never answered for a push, a repeat is allowed and counted.
+
+use serde_json::json;
+
+use crate::support::house::{House, expected, settled, total};
+
+const DEVICES: usize = 8_000;
+const SETTINGS: &str = "[limits]\nfcm_per_second = 0\nbackoff_base_ms = 50\nbackoff_max_ms = 1000\n\
+                        max_attempts = 8\nrequest_timeout_ms = 2000\n";
+
+fn sent_through(gateway_arguments: &[&str]) -> (House, serde_json::Value) {
+    let house = House::start(gateway_arguments, SETTINGS);
+    house.register(DEVICES);
+    let uuid = house.create(&json!({}));
+    house.launch(&uuid);
+    let ended = house.wait_sent(&uuid);
+    assert_eq!(settled(&ended), expected(DEVICES), "every device has its outcome");
+    (house, ended)
+}
+
+#[test]
+fn connections_that_are_drained_lose_and_repeat_nothing() {
+    let (house, ended) = sent_through(&["--goaway-every", "300"]);
+    let proof = house.prove(DEVICES);
+    assert_eq!((proof.missed, proof.duplicates, total(&ended["failed"])), (0, 0, 0));
+}
+
+#[test]
+fn answers_that_say_later_are_tried_again_until_they_are_taken() {
+    let faults = ["--fail", "apns:503:ServiceUnavailable:0.1", "--fail", "fcm:503:UNAVAILABLE:0.1", "--fail-times", "2"];
+    let (house, ended) = sent_through(&faults);
+    let proof = house.prove(DEVICES);
+    assert_eq!((proof.missed, proof.duplicates, total(&ended["failed"])), (0, 0, 0), "{ended}");
+}
+
+#[test]
+fn streams_that_are_reset_and_connections_that_are_cut_are_sent_again() {
+    let (house, ended) = sent_through(&["--reset-every", "97", "--cut-every", "1500", "--latency-ms", "3"]);
+    assert_eq!((house.prove(DEVICES).missed, total(&ended["failed"])), (0, 0), "{ended}");
+}
+
+#[test]
+fn a_provider_that_goes_away_is_waited_for_while_the_other_goes_on() {
+    let house = House::start(&[], SETTINGS);
+    house.register(DEVICES);
+    let gone = json!({"fcm": {"refuse": true}, "apns": {}});
+    house.gateways.set_faults(&gone).expect("gone");
+    let uuid = house.create(&json!({}));
+    house.launch(&uuid);
+    // APNs' devices are pushed although FCM is away.
+    house.wait("APNs' pushes", || {
+        let stats = house.gateways.stats().expect("stats");
+        (stats["apns"]["accepted"].as_u64() > Some(1000)).then_some(())
+    });
+    house.gateways.set_faults(&json!({})).expect("back");
+    let ended = house.wait_sent(&uuid);
+    let proof = house.prove(DEVICES);
+    assert_eq!((proof.missed, proof.duplicates, total(&ended["failed"])), (0, 0, 0), "{ended}");
+}
+
+#[test]
+fn a_provider_that_falls_silent_hangs_nothing() {
+    let house = House::start(&[], SETTINGS);
+    house.register(2000);
+    let uuid = house.create(&json!({"rate_limit": 1000}));
+    house.launch(&uuid);
+    house.wait_settled(&uuid, 100);
+    house.gateways.set_faults(&json!({"apns": {"black_hole": true}})).expect("silent");
+    let silent = house.requests();
+    house.wait("FCM's pushes", || (house.requests() > silent + 50).then_some(()));
+    house.gateways.set_faults(&json!({})).expect("back");
+    let ended = house.wait_sent(&uuid);
+    assert_eq!((house.prove(2000).missed, settled(&ended)), (0, expected(2000)), "{ended}");
+}
+
+#[test]
+fn a_wrong_environment_deletes_no_tokens() {
+    let (house, ended) = sent_through(&["--fail", "apns:410:Unregistered:1.0"]);
+    let gone = ended["reasons"]["Unregistered"].as_u64().expect("many");
+    assert!(gone > 1000);
+    let counted = house.api().post("/devices/-/:count", &json!({})).expect("counted");
+    let pruned = counted["unreachable"]["pruned"].as_u64().unwrap_or(0);
+    assert!(pruned * 10 < gone, "{pruned} of {gone} tokens were given up");
+}
+
+#[test]
+fn refused_credentials_fail_fast_without_hammering_the_provider() {
+    let (house, ended) = sent_through(&["--fail", "apns:403:InvalidProviderToken:1.0"]);
+    let refused = ended["reasons"]["InvalidProviderToken"].as_u64().expect("many");
+    assert!(refused > 1000, "{ended}");
+    let stats = house.gateways.stats().expect("stats");
+    assert!(stats["apns"]["requests"].as_u64() < Some(refused), "{stats}");
+    assert_eq!(total(&ended["sent"]) + refused, expected(DEVICES));
+}
