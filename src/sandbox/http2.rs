@@ -118,7 +118,9 @@ async fn receive_rest<G: Gateway>(
 ) {
     // An error means that the client gave the stream up.
     if let Ok(body) = poll_fn(|cx| intake.poll(cx)).await {
-        finish(&waiting.0, &head, &body, respond, &faults);
+        let line = waiting.0.clone();
+        drop(waiting);
+        finish(&line, &head, &body, respond, &faults);
     }
 }
 
@@ -140,11 +142,14 @@ fn finish<G: Gateway>(
     let waiting = Waiting::new(line.clone());
     tokio::spawn(async move {
         tokio::select! {
-            () = tokio::time::sleep(delay) => end(&mut respond, ending),
+            () = tokio::time::sleep(delay) => {
+                // Before the answer: the next stream may come right after it.
+                drop(waiting);
+                end(&mut respond, ending);
+            }
             // The client gave up waiting, or the connection is gone.
             _ = poll_fn(|cx| respond.poll_reset(cx)) => {}
         }
-        drop(waiting);
     });
 }
 

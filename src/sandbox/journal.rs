@@ -150,6 +150,13 @@ impl Iterator for Snapshot {
 }
 
 impl Snapshot {
+    /// What the records that are left take in memory.
+    #[cfg(test)]
+    pub(super) fn packed_bytes(&self) -> usize {
+        let chunks = self.chunks.as_slice();
+        chunks.iter().map(Bytes::len).sum::<usize>() + self.current.len()
+    }
+
     /// How often each token was accepted, for tests that look for repeats.
     pub fn accepted_by_token(self) -> HashMap<String, u32> {
         let mut counts = HashMap::new();
