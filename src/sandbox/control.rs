@@ -46,6 +46,19 @@ struct Filter {
 }
 
 impl Control {
+    pub(super) fn new(project_id: &str, faults: FaultPlan) -> Self {
+        let journal = Arc::new(Journal::new(project_id));
+        let state = |provider, faults| {
+            let journal = journal.clone();
+            Arc::new(ProviderState::new(provider, faults, journal))
+        };
+        Self {
+            apns: state(Provider::Apns, faults.apns),
+            fcm: state(Provider::Fcm, faults.fcm),
+            journal,
+        }
+    }
+
     /// Takes connections until it is aborted.
     pub(super) async fn run(self, listener: TcpListener) {
         let mut connections = JoinSet::new();

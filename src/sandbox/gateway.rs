@@ -14,8 +14,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use super::active::{ActiveFaults, FaultBoard};
 use super::counters::{Counters, bump};
-use super::faults::{ActiveFaults, FaultBoard, Faults};
+use super::faults::Faults;
 use super::journal::{Journal, NO_ANSWER, Push};
 use super::provider::Provider;
 use super::wire::CutSwitch;

@@ -12,8 +12,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::active::FaultWatch;
 use super::counters::bump;
-use super::faults::FaultWatch;
 use super::gateway::{Body, Ending, Gateway, Line, Reply, is_due};
 use super::wire::Wire;
 
@@ -27,7 +27,8 @@ pub(super) async fn serve<G: Gateway>(
     mut watch: FaultWatch,
 ) -> io::Result<()> {
     let mut connection = Connection::new(wire);
-    for accepted in 1_u64.. {
+    let mut accepted = 0;
+    loop {
         watch.out_of_black_hole().await;
         let received = tokio::select! {
             received = connection.receive() => received?,
@@ -37,6 +38,7 @@ pub(super) async fn serve<G: Gateway>(
         let Some((head, body)) = received else { break };
         watch.out_of_black_hole().await;
         let faults = watch.now().clone();
+        accepted += 1;
         line.state.counters.saw_streams(1);
         let is_last = is_due(faults.set.goaway_every, accepted);
         if is_last {

@@ -14,8 +14,8 @@ use h2::{Reason, RecvStream, server};
 use http::request::Parts;
 use http::{Request, Response};
 
+use super::active::{ActiveFaults, FaultWatch};
 use super::counters::bump;
-use super::faults::{ActiveFaults, FaultWatch};
 use super::gateway::{Body, Ending, Gateway, Line, Reply, is_due};
 use super::wire::Wire;
 
@@ -23,7 +23,7 @@ use super::wire::Wire;
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 26;
 /// Streams that are answered together.
-const MAX_BATCH: usize = 256;
+const MAX_BATCH: usize = 1024;
 
 /// Serves the connection until it ends.
 pub(super) async fn serve<G: Gateway>(
@@ -39,7 +39,7 @@ pub(super) async fn serve<G: Gateway>(
         .handshake::<_, Bytes>(wire)
         .await?;
     let mut accepted = 0;
-    let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut batch = Vec::new();
     loop {
         watch.out_of_black_hole().await;
         let is_open = tokio::select! {

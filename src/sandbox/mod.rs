@@ -13,6 +13,7 @@
 //!
 //! Everything runs in the runtime of the caller, whichever flavour it is.
 
+mod active;
 mod apns;
 pub mod args;
 mod control;
@@ -26,88 +27,35 @@ mod http2;
 mod journal;
 mod jwt;
 mod listener;
+mod options;
 mod packed;
 mod provider;
 mod run;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wire;
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
 pub use args::SandboxArgs;
 pub use counters::Stats;
 pub use credentials::Credentials;
 pub use faults::{FaultPlan, FaultRule, Faults, token_fraction};
 pub use journal::{NO_ANSWER, Record, Snapshot};
+pub use options::{SandboxError, SandboxOptions};
 pub use provider::Provider;
 pub use run::run;
 
 use apns::Apns;
 use control::Control;
-use credentials::Secrets;
 use fcm::Fcm;
-use gateway::ProviderState;
-use journal::Journal;
 use listener::Front;
-
-/// Where a sandbox lives, and what is wrong with it from the start.
-#[derive(Clone, Debug)]
-pub struct SandboxOptions {
-    /// Keys and certificates are written here.
-    pub dir: PathBuf,
-    pub apns_bind: SocketAddr,
-    pub fcm_bind: SocketAddr,
-    pub control_bind: SocketAddr,
-    pub faults: FaultPlan,
-}
-
-impl SandboxOptions {
-    /// Healthy providers on free ports of 127.0.0.1.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            dir: dir.into(),
-            apns_bind: any_port,
-            fcm_bind: any_port,
-            control_bind: any_port,
-            faults: FaultPlan::default(),
-        }
-    }
-}
-
-/// Why a sandbox does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    #[error("failed to listen on {address}")]
-    Listen {
-        address: SocketAddr,
-        source: io::Error,
-    },
-    #[error("failed to write {}", path.display())]
-    Directory { path: PathBuf, source: io::Error },
-    #[error("failed to make a certificate")]
-    Certificate(#[from] rcgen::Error),
-    #[error("failed to set up TLS")]
-    Tls(#[from] rustls::Error),
-    #[error("failed to verify client certificates")]
-    ClientVerifier(#[from] rustls::server::VerifierBuilderError),
-    #[error("failed to read the service account's key")]
-    ServiceAccountKey,
-    #[error("failed to accept the faults: {0}")]
-    Faults(String),
-    #[error("failed to say where the sandbox is")]
-    Announce(#[source] io::Error),
-}
 
 /// A running sandbox. It ends with [`Sandbox::stop`], or when it is dropped.
 #[derive(Debug)]
@@ -122,6 +70,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Writes the credentials, and listens; when it returns, clients can connect.
+    /// To be called in a tokio runtime with I/O and time, of either flavour.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
         options.faults.validate()?;
         let (apns_listener, apns_address) = bind(options.apns_bind).await?;
@@ -130,43 +79,32 @@ impl Sandbox {
         let token_uri = format!("https://{fcm_address}{}", fcm::TOKEN_PATH);
         let (credentials, secrets) = credentials::create(&options.dir, &token_uri)?;
 
-        let journal = Arc::new(Journal::new(&credentials.project_id));
-        let state = |provider, faults| {
-            let journal = journal.clone();
-            Arc::new(ProviderState::new(provider, faults, journal))
-        };
-        let apns_state = state(Provider::Apns, options.faults.apns);
-        let fcm_state = state(Provider::Fcm, options.faults.fcm);
-        let control = Control {
-            apns: apns_state.clone(),
-            fcm: fcm_state.clone(),
-            journal,
-        };
+        let state = Control::new(&credentials.project_id, options.faults);
+        let (apns_tls, fcm_tls) = (tls::apns(&secrets)?, tls::fcm(&secrets)?);
         let apns = Front {
             address: apns_address,
-            tls: apns_tls(&secrets)?,
+            tls: apns_tls,
             gateway: Arc::new(Apns::new(secrets.apns, credentials.apns_topic.clone())),
-            state: apns_state,
+            state: state.apns.clone(),
         };
-        let fcm_tls = fcm_tls(secrets.server_certificate, secrets.server_key)?;
         let project_id = credentials.project_id.clone();
         let fcm = Front {
             address: fcm_address,
             tls: fcm_tls,
-            gateway: Arc::new(Fcm::new(project_id, secrets.fcm, fcm_state.clone())),
-            state: fcm_state,
+            gateway: Arc::new(Fcm::new(project_id, secrets.fcm, state.fcm.clone())),
+            state: state.fcm.clone(),
         };
         let tasks = vec![
             tokio::spawn(apns.run(apns_listener)),
             tokio::spawn(fcm.run(fcm_listener)),
-            tokio::spawn(control.clone().run(control_listener)),
+            tokio::spawn(state.clone().run(control_listener)),
         ];
         Ok(Self {
             apns: apns_address,
             fcm: fcm_address,
             control: control_address,
             credentials,
-            state: control,
+            state,
             tasks,
         })
     }
@@ -289,37 +227,7 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SandboxE
     Ok((listener, address))
 }
 
-/// Apple: HTTP/2 only; a client certificate is taken, not asked for in vain.
-fn apns_tls(secrets: &Secrets) -> Result<TlsAcceptor, SandboxError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    roots.add(secrets.authority.clone())?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
-        .allow_unauthenticated()
-        .build()?;
-    let certificates = vec![secrets.server_certificate.clone()];
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates, secrets.server_key.clone_key())?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(Arc::new(config).into())
-}
-
-fn fcm_tls(
-    certificate: rustls::pki_types::CertificateDer<'static>,
-    key: rustls::pki_types::PrivateKeyDer<'static>,
-) -> Result<TlsAcceptor, SandboxError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config).into())
-}
-
 /// A TOML basic string; JSON's escapes are among TOML's.
-fn toml_path(path: &std::path::Path) -> String {
+fn toml_path(path: &Path) -> String {
     serde_json::Value::from(path.display().to_string()).to_string()
 }

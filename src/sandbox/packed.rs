@@ -17,7 +17,7 @@ use super::journal::{Push, Record};
 use super::provider::Provider;
 
 /// No record is longer: texts are cut at [`TEXT_BYTES`].
-pub(super) const MAX_BYTES: usize = 2 * TEXT_BYTES + 64;
+pub(super) const MAX_BYTES: usize = 3 * TEXT_BYTES + 64;
 
 const TEXT_BYTES: usize = 4096;
 /// When more different texts than this come, they are written in full.

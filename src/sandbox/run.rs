@@ -29,18 +29,19 @@ pub async fn run(args: &SandboxArgs) -> Result<(), SandboxError> {
         true => announce_json(&sandbox)?,
         false => announce(&sandbox),
     };
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(SandboxError::Announce)?;
-    drop(out);
-    let parent = watch_parent(args.parent_pipe);
+    print(&text).map_err(SandboxError::Announce)?;
     tokio::select! {
         () = interrupted() => {}
-        () = parent => {}
+        () = watch_parent(args.parent_pipe) => {}
     }
     sandbox.stop().await;
     Ok(())
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 fn announce(sandbox: &Sandbox) -> String {
@@ -53,7 +54,7 @@ fn announce(sandbox: &Sandbox) -> String {
     )
 }
 
-fn announce_json(sandbox: &Sandbox) -> Result<String, SandboxError> {
+pub(super) fn announce_json(sandbox: &Sandbox) -> Result<String, SandboxError> {
     let announcement = Announcement {
         apns_url: sandbox.apns_url(),
         fcm_url: sandbox.fcm_url(),

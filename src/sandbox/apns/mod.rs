@@ -26,7 +26,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::faults::{ActiveFaults, FaultRule};
+use super::active::ActiveFaults;
+use super::faults::FaultRule;
 use super::gateway::{Body, Gateway, Judgement, Reply};
 use super::journal::Push;
 use fields::Fields;

@@ -14,6 +14,7 @@ mod access;
 mod error;
 mod message;
 mod schema;
+mod walk;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ use serde_json::json;
 
 pub(super) use access::ServiceAccountKey;
 
-use super::faults::ActiveFaults;
+use super::active::ActiveFaults;
 use super::gateway::{Body, Gateway, Judgement, ProviderState, Reply};
 use super::journal::Push;
 use super::packed::id_text;

@@ -98,6 +98,12 @@ async fn prints_a_configuration() {
     ] {
         assert!(file.is_absolute() && file.exists());
     }
+    let line = super::super::run::announce_json(&site.sandbox).expect("a line");
+    let announced: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(line.matches('\n').count(), 1);
+    assert_eq!(announced["control_url"], site.control_url());
+    assert_eq!(announced["config_toml"], config);
+    assert_eq!(announced["ca_file"], json!(credentials.ca_file));
     site.sandbox.stop().await;
 }
 

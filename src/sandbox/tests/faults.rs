@@ -1,6 +1,6 @@
 //! Every fault does what its description says, and nothing else.
 
-use super::super::faults::ActiveFaults;
+use super::super::active::ActiveFaults;
 use super::*;
 
 const PAYLOAD: &[u8] = br#"{"aps":{}}"#;

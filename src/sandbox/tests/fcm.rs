@@ -63,7 +63,8 @@ async fn refuses_bad_assertions() {
     let site = site().await;
     let mut client = Client::fcm(&site).await;
     let now = now_secs();
-    let rows: [(fn(&mut Value, u64), &str); 6] = [
+    type Change = fn(&mut Value, u64);
+    let rows: [(Change, &str); 6] = [
         (
             |c, _| c["iss"] = json!("someone@example.com"),
             "invalid_grant",
