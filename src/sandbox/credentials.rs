@@ -1,7 +1,7 @@
 //! The keys and certificates of a sandbox: made at the start, written to its
 //! directory for clients, and turned into what the gateways verify with.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -64,11 +64,7 @@ pub(super) struct Secrets {
 
 /// Makes everything, and writes the clients' half to `dir`.
 pub(super) fn create(dir: &Path, token_uri: &str) -> Result<(Credentials, Secrets), SandboxError> {
-    std::fs::create_dir_all(dir).map_err(|source| SandboxError::Directory {
-        path: dir.to_owned(),
-        source,
-    })?;
-    let dir = std::path::absolute(dir).map_err(|source| SandboxError::Directory {
+    let dir = prepare(dir).map_err(|source| SandboxError::Directory {
         path: dir.to_owned(),
         source,
     })?;
@@ -76,18 +72,7 @@ pub(super) fn create(dir: &Path, token_uri: &str) -> Result<(Credentials, Secret
     let (server_certificate, server_key) = authority.server()?;
     let (client_certificate, client_key) = authority.client()?;
     let provider_key = KeyPair::generate()?;
-    let credentials = Credentials {
-        ca_file: dir.join("ca.pem"),
-        apns_key_file: dir.join("apns.p8"),
-        apns_key_id: random_text(10, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
-        apns_team_id: random_text(10, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
-        apns_topic: TOPIC.to_owned(),
-        apns_cert_file: dir.join("apns-client.pem"),
-        service_account_file: dir.join("service-account.json"),
-        project_id: PROJECT_ID.to_owned(),
-        app_key: random_text(24, b"abcdefghijklmnopqrstuvwxyz0123456789"),
-        app_secret: random_text(40, b"abcdefghijklmnopqrstuvwxyz0123456789"),
-    };
+    let credentials = Credentials::in_dir(&dir);
     let account = ServiceAccount::new(token_uri)?;
     let client_pem = format!("{}{}", client_certificate.pem(), client_key.serialize_pem());
     write(&credentials.ca_file, &authority.certificate.pem())?;
@@ -107,6 +92,31 @@ pub(super) fn create(dir: &Path, token_uri: &str) -> Result<(Credentials, Secret
         fcm: account.key,
     };
     Ok((credentials, secrets))
+}
+
+impl Credentials {
+    fn in_dir(dir: &Path) -> Self {
+        const CAPITALS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        const SMALL: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        Self {
+            ca_file: dir.join("ca.pem"),
+            apns_key_file: dir.join("apns.p8"),
+            apns_key_id: random_text(10, CAPITALS),
+            apns_team_id: random_text(10, CAPITALS),
+            apns_topic: TOPIC.to_owned(),
+            apns_cert_file: dir.join("apns-client.pem"),
+            service_account_file: dir.join("service-account.json"),
+            project_id: PROJECT_ID.to_owned(),
+            app_key: random_text(24, SMALL),
+            app_secret: random_text(40, SMALL),
+        }
+    }
+}
+
+/// Makes the directory, and gives it its full path.
+fn prepare(dir: &Path) -> io::Result<PathBuf> {
+    std::fs::create_dir_all(dir)?;
+    std::path::absolute(dir)
 }
 
 /// A certificate authority that lives as long as the sandbox.

@@ -29,13 +29,9 @@ pub(super) async fn serve<G: Gateway>(
     let mut connection = Connection::new(wire);
     let mut accepted = 0;
     loop {
-        watch.out_of_black_hole().await;
-        let received = tokio::select! {
-            received = connection.receive() => received?,
-            // A request half read is lost, as it would be in a black hole.
-            () = watch.changed(), if connection.is_idle() => continue,
+        let Some((head, body)) = connection.receive().await? else {
+            break;
         };
-        let Some((head, body)) = received else { break };
         watch.out_of_black_hole().await;
         let faults = watch.now().clone();
         accepted += 1;
@@ -51,14 +47,12 @@ pub(super) async fn serve<G: Gateway>(
             tokio::time::sleep(delay).await;
         }
         match ending {
-            Ending::Answer(mut reply) => {
-                if is_last || wants_close(&head) {
-                    reply.set(header::CONNECTION, HeaderValue::from_static("close"));
-                    connection.send(&reply).await?;
-                    break;
-                }
+            Ending::Answer(mut reply) if is_last || wants_close(&head) => {
+                reply.set(header::CONNECTION, HeaderValue::from_static("close"));
                 connection.send(&reply).await?;
+                break;
             }
+            Ending::Answer(reply) => connection.send(&reply).await?,
             Ending::Reset => break,
             Ending::Cut => {
                 line.cut.throw();
@@ -92,13 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn is_idle(&self) -> bool {
-        self.received.is_empty()
-    }
-
     /// The next request; `None` when the client has closed the connection.
-    ///
-    /// Cancelling it is safe only while nothing was received.
     pub(super) async fn receive(&mut self) -> io::Result<Option<(Parts, Body)>> {
         let end = loop {
             if let Some(end) = find(&self.received, b"\r\n\r\n") {

@@ -32,12 +32,8 @@ pub(super) async fn serve<G: Gateway>(
     mut watch: FaultWatch,
 ) -> Result<(), h2::Error> {
     let max_streams = watch.now().set.max_concurrent_streams;
-    let mut connection = server::Builder::new()
-        .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_concurrent_streams(max_streams.unwrap_or(G::MAX_CONCURRENT_STREAMS))
-        .handshake::<_, Bytes>(wire)
-        .await?;
+    let max_streams = max_streams.unwrap_or(G::MAX_CONCURRENT_STREAMS);
+    let mut connection = settings(max_streams).handshake(wire).await?;
     let mut accepted = 0;
     let mut batch = Vec::new();
     loop {
@@ -67,6 +63,17 @@ pub(super) async fn serve<G: Gateway>(
             return Ok(());
         }
     }
+}
+
+fn settings(max_streams: u32) -> server::Builder {
+    let mut settings = server::Builder::new();
+    settings
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(max_streams)
+        // Clients lose patience with a black hole many streams at a time.
+        .max_pending_accept_reset_streams(MAX_BATCH);
+    settings
 }
 
 type Stream = (Request<RecvStream>, SendResponse<Bytes>);

@@ -97,6 +97,18 @@ impl Apns {
         payload::check(body, fields.push_type, &mut session.valid_payload)
     }
 
+    /// Apple: "If you omit this header, APNs creates a new UUID for you and
+    /// returns it in its response". It comes back as it was given.
+    fn id_of(&self, fields: &Fields<'_>) -> (u128, HeaderValue) {
+        match fields.canonical_id() {
+            Some((id, value)) => (id, value.clone()),
+            None => {
+                let id = self.next_id();
+                (id, uuid_header(id))
+            }
+        }
+    }
+
     fn next_id(&self) -> u128 {
         let number = self.ids.fetch_add(1, Ordering::Relaxed);
         let random = u128::from(self.id_salt) << 64 | u128::from(number);
@@ -140,13 +152,7 @@ impl Gateway for Apns {
     ) -> Judgement {
         let fields = Fields::read(&head.headers);
         let token = head.uri.path().strip_prefix(PATH).unwrap_or_default();
-        let (id, apns_id) = match fields.canonical_id() {
-            Some((id, value)) => (id, value.clone()),
-            None => {
-                let id = self.next_id();
-                (id, uuid_header(id))
-            }
-        };
+        let (id, apns_id) = self.id_of(&fields);
         let mut push = Push {
             token: token.to_owned(),
             status: 200,
