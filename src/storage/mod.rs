@@ -40,12 +40,19 @@ pub struct DeviceQuery {
 }
 
 /// A stretch of what was found, and how much there is in all.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Found<T> {
     /// All that match, `after` and `start` apart.
     pub total: u64,
     /// Those asked for.
     pub items: Vec<T>,
+}
+
+// Not derived: that would ask for a default `T`, and nothing found needs none.
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self { total: 0, items: Vec::new() }
+    }
 }
 
 /// How many devices satisfy a clause.

@@ -1,0 +1,192 @@
+//! The one writer thread, with group commit.
+//!
+//! It takes what has gathered in its bounded queue, runs all of it in one transaction, each job in a
+//! savepoint so that one refused refuses no other, commits (one fsync for all), publishes the changes
+//! to the index, and only then answers each caller. A commit that fails fails every job of its group
+//! and leaves the index as it was; the next group starts afresh.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    failure::OrFailed,
+    index::SharedIndex,
+    work::{Sequences, Work},
+};
+use crate::domain::{Error, Result};
+
+/// Most jobs that one commit makes durable.
+const MAX_GROUP: usize = 1024;
+/// Jobs that may wait; a caller beyond waits for room.
+const QUEUE: usize = 4096;
+
+/// The queue to the writer thread. Dropping it lets the thread finish what it was given and waits for
+/// that.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread, which owns `connection` from now on.
+    pub(super) fn start(connection: Connection, index: Arc<SharedIndex>) -> Result<Self> {
+        let sequences = Sequences::load(&connection)?;
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let state = State { connection, index, sequences, stored: sequences };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || state.run(jobs))
+            .map_err(|error| Error::internal("start the store's writer", error))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Runs `work` in the next group; its answer is durable when this returns. Once handed over it
+    /// runs even if the caller goes away.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>) -> Result<T> + Send + 'static,
+    {
+        let closed = || Error::unavailable("the store is shutting down");
+        let (reply, answer) = oneshot::channel();
+        let task = Task { work: Some(work), outcome: None, reply };
+        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        queue.send(Box::new(task)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was already seen by its callers as a closed queue.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A job in the queue.
+trait Job: Send {
+    /// Runs it; whether it succeeded.
+    fn run(&mut self, work: &mut Work<'_>) -> bool;
+    /// Answers its caller, once: with its own outcome, or with the failure of its group.
+    fn answer(self: Box<Self>, failure: Option<Error>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    outcome: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Work<'_>) -> Result<T> + Send,
+{
+    fn run(&mut self, work: &mut Work<'_>) -> bool {
+        let Some(job) = self.work.take() else { return false };
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(work)))
+            .unwrap_or_else(|_| Err(Error::bug("finish a write: it panicked")));
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn answer(self: Box<Self>, failure: Option<Error>) {
+        let answer = match (failure, self.outcome) {
+            (Some(error), _) => Err(error),
+            (None, Some(outcome)) => outcome,
+            (None, None) => Err(Error::bug("run a write of a committed group")),
+        };
+        // A caller that went away wants no answer.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What the writer thread owns.
+struct State {
+    connection: Connection,
+    index: Arc<SharedIndex>,
+    sequences: Sequences,
+    stored: Sequences,
+}
+
+impl State {
+    fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        let mut group = Vec::with_capacity(MAX_GROUP);
+        while let Some(job) = jobs.blocking_recv() {
+            group.push(job);
+            while group.len() < MAX_GROUP
+                && let Ok(job) = jobs.try_recv()
+            {
+                group.push(job);
+            }
+            self.run_group(&mut group);
+        }
+        // Leaves one file instead of three; the log alone would do, so a failure here loses nothing.
+        let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    fn run_group(&mut self, group: &mut Vec<Box<dyn Job>>) {
+        let mut changes = Vec::new();
+        let failure = self.transact(group, &mut changes).err();
+        match &failure {
+            None => self.index.publish(changes),
+            Some(error) => {
+                tracing::warn!(error = %error, jobs = group.len(), "a group of writes failed");
+                if !self.connection.is_autocommit()
+                    && let Err(error) = self.connection.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(error = %error, "failed to roll a group of writes back");
+                }
+            }
+        }
+        for job in group.drain(..) {
+            job.answer(failure.as_ref().map(|error| repeat(error)));
+        }
+    }
+
+    /// Runs and commits a group. On an error nothing of it is stored.
+    fn transact(
+        &mut self,
+        group: &mut [Box<dyn Job>],
+        changes: &mut Vec<super::index::Change>,
+    ) -> Result<()> {
+        const DOING: &str = "commit a group of writes";
+        let connection = &self.connection;
+        let execute = |sql: &str| {
+            connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).or_failed(DOING)
+        };
+        execute("BEGIN IMMEDIATE")?;
+        for job in group {
+            execute("SAVEPOINT job")?;
+            let mark = changes.len();
+            let mut work = Work { connection, sequences: &mut self.sequences, changes };
+            if !job.run(&mut work) {
+                // A full or broken disk ends the whole transaction, not the statement alone.
+                if connection.is_autocommit() {
+                    return Err(Error::unavailable("the store cannot write now"));
+                }
+                changes.truncate(mark);
+                execute("ROLLBACK TO job")?;
+            }
+            execute("RELEASE job")?;
+        }
+        self.sequences.save(self.stored, connection).or_failed(DOING)?;
+        execute("COMMIT")?;
+        self.stored = self.sequences;
+        Ok(())
+    }
+}
+
+/// The same failure for each caller of a group.
+fn repeat(error: &Error) -> Error {
+    let cause = std::io::Error::other(error.to_string());
+    Error::unavailable("the store cannot write now").caused_by(cause)
+}
