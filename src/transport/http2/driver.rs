@@ -5,7 +5,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Weak,
+    sync::{Arc, Weak},
     task::{Context, Poll},
 };
 
@@ -39,8 +39,8 @@ struct KeepAlive {
 
 impl Driver {
     pub(super) fn new(
-        shared: Weak<Shared>,
-        lane: (Weak<Lane>, u64),
+        shared: &Arc<Shared>,
+        lane: &Arc<Lane>,
         mut connection: Connection,
         heard: LastHeard,
         config: PoolConfig,
@@ -48,9 +48,9 @@ impl Driver {
         let ping = connection.ping_pong().expect("a connection's pings are taken only once");
         let tick = Box::pin(sleep(config.silence));
         Self {
-            shared,
-            lane: lane.0,
-            lane_id: lane.1,
+            shared: Arc::downgrade(shared),
+            lane: Arc::downgrade(lane),
+            lane_id: lane.id,
             peer_limit: connection.max_concurrent_send_streams(),
             connection,
             keepalive: KeepAlive { config, heard, ping, tick, pinged: None },

@@ -229,10 +229,10 @@ async fn open(opening: Opening) {
         }
         Ok((sender, connection, heard)) => {
             let lane = shared.change(|slots| slots.opened(sender));
-            let lane = (Arc::downgrade(&lane), lane.id);
-            let weak = Arc::downgrade(&shared);
-            drop(shared);
-            Driver::new(weak, lane, connection, heard, config).await;
+            let driver = Driver::new(&shared, &lane, connection, heard, config);
+            // The driver must not keep alive what tells it by its end that it may end.
+            drop((shared, lane));
+            driver.await;
         }
     }
 }

@@ -259,6 +259,7 @@ async fn a_caller_that_leaves_gives_its_place_back() {
     let mut held = Box::pin(post(&pool, "/held"));
     let mut queued = Box::pin(post(&pool, "/queued"));
     tokio::select! {
+        biased;
         _ = &mut held => panic!("held"),
         _ = &mut queued => panic!("queued"),
         () = eventually("the request arrives", || server.requests() == 1) => {}
