@@ -6,6 +6,8 @@
 pub mod apns;
 pub mod fcm;
 pub mod http2;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
