@@ -3,4 +3,5 @@ pub mod domain;
 pub mod engine;
 pub mod settings;
 pub mod storage;
+pub mod telemetry;
 pub mod transport;
