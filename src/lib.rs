@@ -1,6 +1,7 @@
 //! (map to come)
 pub mod domain;
 pub mod engine;
+pub mod services;
 pub mod settings;
 pub mod storage;
 pub mod telemetry;
