@@ -1,4 +1,7 @@
 //! (map to come)
+pub mod api;
+pub mod bootstrap;
+pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod services;
