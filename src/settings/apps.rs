@@ -4,20 +4,23 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::{Secret, lenient};
+
 /// One app.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppSettings {
     /// Its name, unique.
+    #[serde(deserialize_with = "lenient::string")]
     pub name: String,
     /// 24 letters and digits; the user of Basic authentication.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub key: Option<String>,
     /// The master secret, with every scope.
-    #[serde(default)]
-    pub secret: Option<String>,
+    #[serde(default, deserialize_with = "lenient::optional_secret")]
+    pub secret: Option<Secret>,
     /// Further keys.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::sections")]
     pub api_keys: Vec<ApiKeySettings>,
     /// Apple's credentials.
     #[serde(default)]
@@ -27,15 +30,37 @@ pub struct AppSettings {
     pub fcm: Option<FcmSettings>,
 }
 
+impl AppSettings {
+    /// An app with nothing but its name.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            key: None,
+            secret: None,
+            api_keys: Vec::new(),
+            apns: None,
+            fcm: None,
+        }
+    }
+
+    /// Whether anybody can prove to be a caller of this app.
+    pub fn has_keys(&self) -> bool {
+        self.secret.is_some() || !self.api_keys.is_empty()
+    }
+}
+
 /// A key with fewer scopes than the master secret.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeySettings {
     /// For the log.
+    #[serde(deserialize_with = "lenient::string")]
     pub name: String,
     /// The key itself.
-    pub secret: String,
+    #[serde(deserialize_with = "lenient::secret")]
+    pub secret: Secret,
     /// `admin`, `send`, `read`, `register`.
+    #[serde(deserialize_with = "lenient::words")]
     pub scopes: Vec<String>,
 }
 
@@ -56,27 +81,28 @@ pub enum ApnsEnvironment {
 #[serde(deny_unknown_fields)]
 pub struct ApnsSettings {
     /// The `.p8` file.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional_path")]
     pub key_file: Option<PathBuf>,
     /// The key's ten characters.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub key_id: Option<String>,
     /// The team's ten characters.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub team_id: Option<String>,
     /// The certificate with its private key, PEM.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional_path")]
     pub cert_file: Option<PathBuf>,
     /// The app's bundle id.
+    #[serde(deserialize_with = "lenient::string")]
     pub topic: String,
     /// Production or sandbox.
     #[serde(default)]
     pub environment: ApnsEnvironment,
     /// Another server than Apple's, `https://host:port`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub endpoint: Option<String>,
     /// Roots to trust instead of the public ones, PEM.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional_path")]
     pub ca_file: Option<PathBuf>,
 }
 
@@ -85,17 +111,18 @@ pub struct ApnsSettings {
 #[serde(deny_unknown_fields)]
 pub struct FcmSettings {
     /// The service account's JSON file.
+    #[serde(deserialize_with = "lenient::path")]
     pub service_account_file: PathBuf,
     /// Another project than the service account's.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub project_id: Option<String>,
     /// Another server than Google's, `https://host:port`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub endpoint: Option<String>,
     /// Another token server than the service account's.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional")]
     pub token_uri: Option<String>,
     /// Roots to trust instead of the public ones, PEM.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::optional_path")]
     pub ca_file: Option<PathBuf>,
 }

@@ -1,10 +1,67 @@
 //! Typed configuration: `config/default.toml`, then a file, then the environment.
 //!
 //! Plain data with names that are binding; it imports nothing of ours, and those who need a value are
-//! handed it.
+//! handed it. `load` reads, `validate` says everything that is wrong at once. What only a provider's
+//! own code can tell of a credential (whether a key parses, say) is left to the transports.
 
 mod apps;
+mod lenient;
 mod limits;
+mod load;
+mod problems;
+mod secret;
+mod sections;
+mod validate;
+
+use serde::Deserialize;
 
 pub use apps::{ApiKeySettings, ApnsEnvironment, ApnsSettings, AppSettings, FcmSettings};
 pub use limits::LimitSettings;
+pub use problems::{Problem, SettingsErrors};
+pub use secret::Secret;
+pub use sections::{
+    InternalSettings, LogFormat, LogSettings, ServerSettings, StorageKind, StorageSettings,
+};
+
+/// `config/default.toml`: every key with its default, and the manual of the configuration.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// The app that there is when none is configured.
+pub const DEFAULT_APP: &str = "default";
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the HTTP API listens.
+    pub server: ServerSettings,
+    /// Where data is kept.
+    pub storage: StorageSettings,
+    /// The apps as written; [`Settings::effective_apps`] are those to serve.
+    #[serde(default, deserialize_with = "lenient::sections")]
+    pub apps: Vec<AppSettings>,
+    /// Who may call `/internal`.
+    #[serde(default)]
+    pub internal: InternalSettings,
+    /// How fast and how much at once.
+    pub limits: LimitSettings,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
+impl Settings {
+    /// The apps to serve: those configured, or `default` alone.
+    pub fn effective_apps(&self) -> Vec<AppSettings> {
+        if self.apps.is_empty() { vec![AppSettings::named(DEFAULT_APP)] } else { self.apps.clone() }
+    }
+
+    /// The app whose calls need no key: the only app, where it has none. The server then listens on
+    /// loopback alone.
+    pub fn open_app(&self) -> Option<&str> {
+        match self.apps.as_slice() {
+            [] => Some(DEFAULT_APP),
+            [only] if !only.has_keys() => Some(&only.name),
+            _ => None,
+        }
+    }
+}

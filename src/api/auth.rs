@@ -1,0 +1,249 @@
+//! Who calls: from the headers of a request to a [`Principal`], for every dialect.
+//!
+//! Keys are held and compared as SHA-256 digests, each in constant time and all of them every time,
+//! so that neither a key's length nor its place in the list shows in how long an answer takes.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, ORIGIN};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::digest;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use crate::{
+    domain::{
+        Error, Result,
+        app::{Principal, Scope},
+        ids::AppName,
+    },
+    settings::{AppSettings, Secret, Settings},
+};
+
+type Digest = [u8; 32];
+
+/// Every key of the installation.
+pub struct Keyring {
+    entries: Vec<Entry>,
+    internal: Vec<Digest>,
+    /// The caller of requests without a key, where the only app has none.
+    open: Option<Arc<Principal>>,
+}
+
+struct Entry {
+    secret: Digest,
+    /// The app's key, the user name of Basic authentication.
+    user: Option<Digest>,
+    principal: Arc<Principal>,
+}
+
+impl Keyring {
+    /// The keys of the settings, which have been validated.
+    pub fn new(settings: &Settings) -> Self {
+        let open = settings.open_app().map(|app| {
+            Arc::new(Principal {
+                app: AppName::new(app),
+                key_name: String::from("open"),
+                scopes: vec![Scope::Admin],
+            })
+        });
+        Self {
+            entries: settings.apps.iter().flat_map(entries_of).collect(),
+            internal: settings.internal.keys.iter().map(secret_digest).collect(),
+            open,
+        }
+    }
+
+    /// Whether calls need no key.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Who sends these headers: `Authorization: Bearer SECRET`, or Basic with the app's key and a
+    /// secret.
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Arc<Principal>> {
+        if let Some(open) = &self.open {
+            refuse_foreign_pages(headers)?;
+            return Ok(open.clone());
+        }
+        let value = headers
+            .get(AUTHORIZATION)
+            .ok_or_else(|| Error::unauthenticated("a key is required: Authorization: Bearer …"))?;
+        let found = value.to_str().ok().and_then(|text| {
+            let (scheme, rest) = text.split_once(' ')?;
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return self.find(rest.trim(), None);
+            }
+            if !scheme.eq_ignore_ascii_case("basic") {
+                return None;
+            }
+            let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+            let (user, secret) = decoded.split_once(':')?;
+            self.find(secret, Some(user))
+        });
+        found.ok_or_else(|| Error::unauthenticated("the key is not known"))
+    }
+
+    /// Whether `key` opens `/internal`.
+    pub fn check_internal(&self, key: Option<&[u8]>) -> Result<()> {
+        let Some(key) = key else {
+            return Err(Error::unauthenticated("X-Server-Key is required"));
+        };
+        let given = digest_of(key);
+        let known = self
+            .internal
+            .iter()
+            .fold(Choice::from(0), |known, digest| known | digest.ct_eq(&given));
+        if known.into() { Ok(()) } else { Err(Error::unauthenticated("the key is not known")) }
+    }
+
+    fn find(&self, secret: &str, user: Option<&str>) -> Option<Arc<Principal>> {
+        let secret = digest_of(secret.as_bytes());
+        let user = user.map(|user| digest_of(user.as_bytes()));
+        let mut found = u32::MAX;
+        for (index, entry) in (0_u32..).zip(&self.entries) {
+            let user_fits = match (&user, &entry.user) {
+                (None, _) => Choice::from(1),
+                (Some(given), Some(known)) => given.ct_eq(known),
+                (Some(_), None) => Choice::from(0),
+            };
+            found.conditional_assign(&index, entry.secret.ct_eq(&secret) & user_fits);
+        }
+        self.entries.get(found as usize).map(|entry| entry.principal.clone())
+    }
+}
+
+fn entries_of(app: &AppSettings) -> impl Iterator<Item = Entry> {
+    let name = AppName::new(&app.name);
+    let user = app.key.as_ref().map(|key| digest_of(key.as_bytes()));
+    let entry = move |secret: &Secret, key_name: &str, scopes: Vec<Scope>| Entry {
+        secret: secret_digest(secret),
+        user,
+        principal: Arc::new(Principal { app: name.clone(), key_name: key_name.to_owned(), scopes }),
+    };
+    let further = app.api_keys.iter().map({
+        let entry = entry.clone();
+        move |key| {
+            let scopes = key.scopes.iter().filter_map(|scope| scope_named(scope)).collect();
+            entry(&key.secret, &key.name, scopes)
+        }
+    });
+    let master = app.secret.iter();
+    master.map(move |secret| entry(secret, "master", vec![Scope::Admin])).chain(further)
+}
+
+fn scope_named(name: &str) -> Option<Scope> {
+    [Scope::Admin, Scope::Send, Scope::Read, Scope::Register]
+        .into_iter()
+        .find(|scope| scope.name() == name)
+}
+
+fn secret_digest(secret: &Secret) -> Digest {
+    digest_of(secret.expose().as_bytes())
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Without keys, what keeps strangers out is the loopback address; a page of some other site in a
+/// browser on this machine comes from there too, and names itself in `Origin`.
+fn refuse_foreign_pages(headers: &HeaderMap) -> Result<()> {
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let host = origin.to_str().ok().and_then(|text| text.split_once("://")).map(|(_, host)| {
+        match host.strip_prefix('[') {
+            Some(v6) => v6.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        }
+    });
+    let ours = |host: &str| {
+        let address = host.parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    if host.is_some_and(ours) {
+        return Ok(());
+    }
+    Err(Error::forbidden("without keys, pages of other sites are refused"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    const MASTER: &str = "0123456789abcdef";
+    const READER: &str = "fedcba9876543210";
+    const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWX";
+
+    fn keyring(environment: &[(&str, &str)]) -> Keyring {
+        let environment =
+            environment.iter().map(|(k, v)| (format!("FANFARE__{k}"), (*v).to_owned()));
+        Keyring::new(&Settings::load_with(None, environment).expect("good settings"))
+    }
+
+    fn two_apps() -> Keyring {
+        keyring(&[
+            ("APPS__0__NAME", "one"),
+            ("APPS__0__KEY", KEY),
+            ("APPS__0__SECRET", MASTER),
+            ("APPS__1__NAME", "two"),
+            ("APPS__1__API_KEYS__0__NAME", "reader"),
+            ("APPS__1__API_KEYS__0__SECRET", READER),
+            ("APPS__1__API_KEYS__0__SCOPES", "read"),
+            ("INTERNAL__KEYS", "internal-key-0001,internal-key-0002"),
+        ])
+    }
+
+    fn with(name: actix_web::http::header::HeaderName, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).expect("a plain value"));
+        headers
+    }
+
+    #[test]
+    fn a_secret_names_its_app_and_scopes() {
+        let keyring = two_apps();
+        let caller = |value: &str| keyring.caller(&with(AUTHORIZATION, value));
+        let master = caller(&format!("Bearer {MASTER}")).expect("known");
+        assert_eq!((master.app.as_str(), master.may(Scope::Send)), ("one", true));
+        let reader = caller(&format!("bearer {READER}")).expect("known");
+        assert_eq!((reader.app.as_str(), reader.may(Scope::Read)), ("two", true));
+        assert!(!reader.may(Scope::Send));
+        let basic = |user: &str, secret: &str| {
+            caller(&format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))
+        };
+        assert_eq!(basic(KEY, MASTER).expect("known").app.as_str(), "one");
+        for refused in [basic("other", MASTER), basic(KEY, READER), basic(KEY, "")] {
+            assert!(refused.is_err());
+        }
+        for refused in ["", "Bearer", "Bearer ", "Bearer nope", "Digest x", "Basic %%%"] {
+            assert!(caller(refused).is_err(), "{refused}");
+        }
+        assert!(keyring.caller(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn internal_takes_its_own_keys_alone() {
+        let keyring = two_apps();
+        assert!(keyring.check_internal(Some(b"internal-key-0002")).is_ok());
+        for refused in [None, Some(b"".as_slice()), Some(MASTER.as_bytes())] {
+            assert!(keyring.check_internal(refused).is_err());
+        }
+        let none = super::super::Keyring::new(
+            &Settings::load_with(None, std::iter::empty()).expect("the defaults"),
+        );
+        assert!(none.check_internal(Some(b"")).is_err());
+    }
+
+    #[test]
+    fn an_open_installation_serves_this_machine_but_no_foreign_page() {
+        let open = keyring(&[]);
+        assert_eq!(open.caller(&HeaderMap::new()).expect("open").app.as_str(), "default");
+        for ours in ["http://localhost:8080", "http://127.0.0.1:3000", "http://[::1]:8080"] {
+            assert!(open.caller(&with(ORIGIN, ours)).is_ok(), "{ours}");
+        }
+        for foreign in ["https://evil.example", "null", "http://localhost.evil.example"] {
+            assert!(open.caller(&with(ORIGIN, foreign)).is_err(), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The HTTP API: the only layer that knows the wire.
+//!
+//! `mount` puts the dialects and the operators' pages on one actix application; `bootstrap` calls it
+//! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
+//! where in a body an error lies (`locate`) is shared; everything else is a dialect's own.
+
+mod auth;
+mod extract;
+mod locate;
+mod native;
+mod ops;
+mod state;
+
+use actix_web::web::{self, ServiceConfig};
+
+pub use auth::Keyring;
+pub use state::ApiState;
+
+/// Puts everything on `config`. Paths that nobody serves are answered as the native API answers.
+pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
+    config.app_data(state.clone());
+    config.configure(ops::mount);
+    config.configure(|config| native::mount(config, state.max_body_bytes));
+    config.default_service(web::to(native::no_such_path));
+}

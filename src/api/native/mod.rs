@@ -1,0 +1,12 @@
+//! The native API. `routes` is the table of endpoints and their handlers, `wire` the JSON shapes,
+//! `request` what handlers take from a request, `answer` and `error` the envelope that every answer
+//! is: `{success, result, reason}`.
+
+mod answer;
+mod error;
+mod request;
+mod routes;
+mod wire;
+
+pub use answer::no_such_path;
+pub use routes::mount;

@@ -1,0 +1,91 @@
+//! One path of the table: its verbs, and a 405 in the envelope for every other verb.
+
+use actix_web::{
+    FromRequest, Handler, HttpRequest, Resource, Responder, Route,
+    dev::{AppService, HttpServiceFactory},
+    web::{self, PayloadConfig},
+};
+
+use crate::api::native::answer;
+
+/// A path and its handlers.
+pub struct Endpoint {
+    resource: Resource,
+    allowed: Vec<&'static str>,
+}
+
+/// Begins an endpoint at a path.
+pub fn at(path: &'static str) -> Endpoint {
+    Endpoint { resource: web::resource(path), allowed: Vec::new() }
+}
+
+/// Begins an endpoint at a path, with and without a slash at its end.
+pub fn at_slashed(path: &'static str) -> Endpoint {
+    let paths = [path.to_owned(), format!("{path}/")];
+    Endpoint { resource: web::resource(paths), allowed: Vec::new() }
+}
+
+impl Endpoint {
+    /// Answers GET.
+    pub fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route("GET", web::get().to(handler))
+    }
+
+    /// Answers POST.
+    pub fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route("POST", web::post().to(handler))
+    }
+
+    /// Answers PUT.
+    pub fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route("PUT", web::put().to(handler))
+    }
+
+    /// Answers DELETE.
+    pub fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route("DELETE", web::delete().to(handler))
+    }
+
+    /// Takes bodies up to another limit than the rest of the API.
+    pub fn bodies_up_to(mut self, bytes: usize) -> Self {
+        self.resource = self.resource.app_data(PayloadConfig::new(bytes));
+        self
+    }
+
+    fn route(mut self, verb: &'static str, route: Route) -> Self {
+        self.resource = self.resource.route(route);
+        self.allowed.push(verb);
+        self
+    }
+}
+
+impl HttpServiceFactory for Endpoint {
+    fn register(self, config: &mut AppService) {
+        let allowed = self.allowed.join(", ");
+        let refuse = move |request: HttpRequest| {
+            let answer = answer::no_such_method(&request, &allowed);
+            async move { answer }
+        };
+        self.resource.default_service(web::to(refuse)).register(config);
+    }
+}

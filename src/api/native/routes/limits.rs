@@ -1,0 +1,28 @@
+//! `/limits`: an app's own rates.
+
+use actix_web::web::Data;
+
+use super::Answer;
+use crate::api::{
+    ApiState,
+    native::{
+        answer,
+        request::{Admin, Body, Caller},
+        wire::internal::LimitsBody,
+    },
+};
+
+/// `GET /limits`
+pub async fn show(caller: Caller<Admin>, state: Data<ApiState>) -> Answer {
+    Ok(answer::success(state.services.status.rates(caller.app())))
+}
+
+/// `PUT /limits`: what is left out stays; `global` is not the app's to change.
+pub async fn change(
+    caller: Caller<Admin>,
+    state: Data<ApiState>,
+    body: Body<LimitsBody>,
+) -> Answer {
+    let change = body.0.into_domain();
+    Ok(answer::success(state.services.status.change_rates(caller.app(), change)?))
+}

@@ -1,0 +1,54 @@
+//! The table of endpoints: each path, its verbs, and the handler of each. Handlers are in the file of
+//! their concept; each reads its request, calls one use case, and writes the answer.
+
+mod devices;
+mod endpoint;
+mod internal;
+mod limits;
+mod notifications;
+
+use actix_web::{
+    HttpResponse,
+    web::{PayloadConfig, ServiceConfig},
+};
+
+use self::endpoint::{at, at_slashed};
+use super::error::ApiError;
+
+/// What handlers answer.
+type Answer = Result<HttpResponse, ApiError>;
+
+/// How many ordinary bodies' worth a bulk registration may bring.
+const BULK_BODIES: usize = 16;
+
+/// Puts the native API on `config`.
+#[rustfmt::skip]
+pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
+    let bulk = max_body_bytes.saturating_mul(BULK_BODIES);
+    config
+        .app_data(PayloadConfig::new(max_body_bytes))
+
+        .service(at_slashed("/devices").put(devices::register))
+        .service(at("/devices/-/:register").bodies_up_to(bulk).post(devices::register_many))
+        .service(at("/devices/-/:search").post(devices::search))
+        .service(at("/devices/-/:count").post(devices::count))
+        .service(at("/devices/{external_id}").get(devices::show).delete(devices::remove))
+        .service(at("/devices/{external_id}/properties/:add").post(devices::add_properties))
+        .service(at("/devices/{external_id}/notifications").get(devices::history))
+        .service(at("/devices/{external_id}/events").post(devices::report_event))
+
+        .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
+        .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
+        .service(at("/notifications/{uuid}/:launch").post(notifications::launch))
+        .service(at("/notifications/{uuid}/:resend").post(notifications::resend))
+        .service(at("/notifications/{uuid}/status").put(notifications::set_status))
+        .service(at("/notifications/{uuid}/rate_limit").put(notifications::set_rate))
+        .service(at("/notifications/{uuid}/failures").get(notifications::failures))
+
+        .service(at("/limits").get(limits::show).put(limits::change))
+
+        .service(at("/internal/devices/logs/notification:add").post(internal::log))
+        .service(at("/internal/notifications/{uuid}/sent:increase").post(internal::report))
+        .service(at("/internal/limits").put(internal::change_limits))
+        .service(at("/internal/state").get(internal::state));
+}

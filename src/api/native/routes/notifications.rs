@@ -1,0 +1,149 @@
+//! `/notifications`
+
+use actix_web::web::Data;
+
+use super::Answer;
+use crate::{
+    api::{
+        ApiState,
+        native::{
+            answer,
+            request::{Body, Caller, IdempotencyHeader, OptionalBody, Query, Read, Send, Uuid},
+            wire::{
+                enums::WireEnum,
+                notifications::{
+                    FailureJson, NotificationBody, NotificationJson, RateBody, ResendBody,
+                    StatusBody,
+                },
+            },
+        },
+    },
+    domain::{
+        Error, campaign::FailureFilter, device::DevicePlatform, notification::Status,
+        timestamp::Timestamp,
+    },
+    services::notifications::NotificationView,
+    storage::{NotificationField, NotificationQuery},
+};
+
+const FIELDS: [(&str, NotificationField); 7] = [
+    ("id", NotificationField::Id),
+    ("uuid", NotificationField::Uuid),
+    ("title", NotificationField::Title),
+    ("status", NotificationField::Status),
+    ("scheduled_at", NotificationField::ScheduledAt),
+    ("created_at", NotificationField::CreatedAt),
+    ("modified_at", NotificationField::ModifiedAt),
+];
+
+/// `POST /notifications`: writes a DRAFT; safe to repeat with an `Idempotency-Key`.
+pub async fn create(
+    caller: Caller<Send>,
+    state: Data<ApiState>,
+    key: IdempotencyHeader,
+    body: Body<NotificationBody>,
+) -> Answer {
+    let (notifications, edit) = (&state.services.notifications, body.0.into_edit());
+    let key = key.0.as_deref();
+    shown(notifications.create(caller.app(), &edit, key, Timestamp::now()).await?)
+}
+
+/// `GET /notifications`
+pub async fn list(caller: Caller<Read>, state: Data<ApiState>, query: Query) -> Answer {
+    let mut params = query.0;
+    let (start, size) = params.page()?;
+    let statuses = params.words("status", Status::from_text)?;
+    let order_by = params.order_bys(&FIELDS)?;
+    params.finish()?;
+    let query = NotificationQuery { statuses, order_by, start, size };
+    let found = state.services.notifications.list(caller.app(), &query).await?;
+    let rows: Vec<_> = found.items.iter().map(NotificationJson::new).collect();
+    Ok(answer::stretch(rows, found.total))
+}
+
+/// `GET /notifications/{uuid}`
+pub async fn show(caller: Caller<Read>, state: Data<ApiState>, uuid: Uuid) -> Answer {
+    shown(state.services.notifications.get(caller.app(), uuid.0).await?)
+}
+
+/// `PUT /notifications/{uuid}`: changes a DRAFT.
+pub async fn edit(
+    caller: Caller<Send>,
+    state: Data<ApiState>,
+    uuid: Uuid,
+    body: Body<NotificationBody>,
+) -> Answer {
+    let (notifications, edit) = (&state.services.notifications, body.0.into_edit());
+    shown(notifications.edit(caller.app(), uuid.0, &edit, Timestamp::now()).await?)
+}
+
+/// `POST /notifications/{uuid}/:launch`: safe to repeat with an `Idempotency-Key`.
+pub async fn launch(
+    caller: Caller<Send>,
+    state: Data<ApiState>,
+    uuid: Uuid,
+    key: IdempotencyHeader,
+) -> Answer {
+    let (notifications, key) = (&state.services.notifications, key.0.as_deref());
+    shown(notifications.launch(caller.app(), uuid.0, key, Timestamp::now()).await?)
+}
+
+/// `POST /notifications/{uuid}/:resend`: to those that failed, by reason and platform.
+pub async fn resend(
+    caller: Caller<Send>,
+    state: Data<ApiState>,
+    uuid: Uuid,
+    body: OptionalBody<ResendBody>,
+) -> Answer {
+    let (notifications, filter) = (&state.services.notifications, body.0.into_filter());
+    shown(notifications.resend(caller.app(), uuid.0, filter, Timestamp::now()).await?)
+}
+
+/// `PUT /notifications/{uuid}/status`
+pub async fn set_status(
+    caller: Caller<Send>,
+    state: Data<ApiState>,
+    uuid: Uuid,
+    body: Body<StatusBody>,
+) -> Answer {
+    let (notifications, next) = (&state.services.notifications, body.0.status.0);
+    shown(notifications.set_status(caller.app(), uuid.0, next, Timestamp::now()).await?)
+}
+
+/// `PUT /notifications/{uuid}/rate_limit`
+pub async fn set_rate(
+    caller: Caller<Send>,
+    state: Data<ApiState>,
+    uuid: Uuid,
+    body: Body<RateBody>,
+) -> Answer {
+    let (notifications, rate) = (&state.services.notifications, body.0.rate_limit);
+    shown(notifications.set_rate(caller.app(), uuid.0, rate, Timestamp::now()).await?)
+}
+
+/// `GET /notifications/{uuid}/failures`
+pub async fn failures(
+    caller: Caller<Read>,
+    state: Data<ApiState>,
+    uuid: Uuid,
+    query: Query,
+) -> Answer {
+    let mut params = query.0;
+    let (start, size) = params.page()?;
+    let filter = FailureFilter { reason: params.take("reason")?, platform: platform(&mut params)? };
+    params.finish()?;
+    let notifications = &state.services.notifications;
+    let found = notifications.failures(caller.app(), uuid.0, &filter, start, size).await?;
+    let rows: Vec<_> = found.items.iter().map(FailureJson::new).collect();
+    Ok(answer::stretch(rows, found.total))
+}
+
+fn platform(params: &mut crate::api::extract::Params) -> Result<Option<DevicePlatform>, Error> {
+    let Some(text) = params.take("platform")? else { return Ok(None) };
+    let wrong = || Error::invalid("platform", format!("must be {}", DevicePlatform::WHAT));
+    DevicePlatform::from_text(&text).map(Some).ok_or_else(wrong)
+}
+
+fn shown(view: NotificationView) -> Answer {
+    Ok(answer::success(NotificationJson::new(&view)))
+}

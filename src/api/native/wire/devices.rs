@@ -1,0 +1,280 @@
+//! Devices on the wire.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{
+    enums::Named,
+    notifications::NotificationJson,
+    nullable,
+    property::{OneKeyObjects, PropertyChange},
+    time,
+};
+use crate::{
+    domain::{
+        audience::ClauseSpec,
+        device::{
+            Device, DeviceEdit, DevicePlatform, Pruned, Registration, SendPlatform, Unreachable,
+        },
+        ids::{DeviceId, NotificationId},
+        tally::PlatformCounts,
+        timestamp::Timestamp,
+    },
+    services::devices::{DeviceSearch, HistoryRow},
+    storage::AudienceCount,
+};
+
+/// `PUT /devices`, and one element of a bulk registration. What is left out stays as stored.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationBody {
+    external_id: String,
+    push_token: String,
+    #[serde(default)]
+    send_platform: Option<Named<SendPlatform>>,
+    #[serde(default)]
+    device_platform: Option<Named<DevicePlatform>>,
+    #[serde(default)]
+    properties: Option<Vec<PropertyChange>>,
+    #[serde(default, deserialize_with = "nullable")]
+    tags: Option<Option<BTreeSet<String>>>,
+    #[serde(default, deserialize_with = "nullable")]
+    alias: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    timezone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    locale: Option<Option<String>>,
+}
+
+impl RegistrationBody {
+    /// As the domain has it.
+    pub fn into_domain(self) -> Registration {
+        let properties = self.properties.unwrap_or_default();
+        Registration {
+            external_id: self.external_id,
+            push_token: self.push_token,
+            send_platform: self.send_platform.map(|named| named.0),
+            device_platform: self.device_platform.map(|named| named.0),
+            edit: DeviceEdit {
+                properties: properties.into_iter().map(PropertyChange::into_domain).collect(),
+                tags: self.tags.map(Option::unwrap_or_default),
+                alias: self.alias,
+                timezone: self.timezone,
+                locale: self.locale,
+            },
+        }
+    }
+}
+
+/// `POST /devices/-/:register`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BulkBody {
+    /// The devices, in the order of the answers.
+    pub devices: Vec<RegistrationBody>,
+}
+
+/// One answer of a bulk registration: an `id`, or a `reason`.
+#[derive(Debug, Serialize)]
+pub struct BulkRow {
+    /// The device's external id, as asked.
+    pub external_id: String,
+    /// The device's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `POST /devices/{external_id}/properties/:add`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PropertiesBody {
+    properties: Vec<PropertyChange>,
+}
+
+impl PropertiesBody {
+    /// As the domain has it.
+    pub fn into_domain(self) -> DeviceEdit {
+        let properties = self.properties.into_iter().map(PropertyChange::into_domain).collect();
+        DeviceEdit { properties, ..DeviceEdit::default() }
+    }
+}
+
+/// `POST /devices/-/:search`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchBody {
+    external_ids: Option<Vec<String>>,
+    conditions: Option<ClauseSpec>,
+    start: u64,
+    size: usize,
+    after: Option<u64>,
+}
+
+impl Default for SearchBody {
+    fn default() -> Self {
+        Self { external_ids: None, conditions: None, start: 0, size: 10, after: None }
+    }
+}
+
+impl SearchBody {
+    /// As the service has it.
+    pub fn into_search(self) -> DeviceSearch {
+        DeviceSearch {
+            external_ids: self.external_ids,
+            conditions: self.conditions,
+            after: self.after.map(DeviceId),
+            start: self.start,
+            size: self.size,
+        }
+    }
+}
+
+/// `POST /devices/-/:count`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CountBody {
+    /// Whom to count; none is everyone.
+    pub conditions: Option<ClauseSpec>,
+}
+
+/// `POST /devices/{external_id}/events`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventBody {
+    /// The notification's uuid.
+    pub notification: NotificationId,
+    /// `received` or `opened`.
+    pub event: super::internal::EventName,
+}
+
+/// A device as every answer shows it.
+pub struct DeviceJson<'a>(pub &'a Device);
+
+#[derive(Serialize)]
+struct DeviceFields<'a> {
+    #[serde(rename = "_id", serialize_with = "shown")]
+    object_id: crate::domain::ids::ObjectId,
+    random_bucket: u16,
+    id: u64,
+    external_id: &'a str,
+    push_token: Option<&'a str>,
+    send_platform: u8,
+    device_platform: u8,
+    device_properties: OneKeyObjects<'a>,
+    tags: &'a BTreeSet<String>,
+    alias: Option<&'a str>,
+    timezone: Option<&'a str>,
+    locale: Option<&'a str>,
+    #[serde(serialize_with = "time")]
+    created_at: Timestamp,
+    #[serde(serialize_with = "time")]
+    last_seen: Timestamp,
+    pruned: Option<PrunedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PrunedJson<'a> {
+    #[serde(serialize_with = "time")]
+    at: Timestamp,
+    reason: &'a str,
+}
+
+impl<'a> PrunedJson<'a> {
+    fn new(pruned: &'a Pruned) -> Self {
+        Self { at: pruned.at, reason: &pruned.reason }
+    }
+}
+
+fn shown<T: std::fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+impl Serialize for DeviceJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let device = self.0;
+        DeviceFields {
+            object_id: device.object_id,
+            random_bucket: device.random_bucket,
+            id: device.id.0,
+            external_id: &device.external_id,
+            push_token: device.push_token.as_deref(),
+            send_platform: device.send_platform.number(),
+            device_platform: device.device_platform.number(),
+            device_properties: OneKeyObjects(&device.properties),
+            tags: &device.tags,
+            alias: device.alias.as_deref(),
+            timezone: device.timezone.as_deref(),
+            locale: device.locale.as_deref(),
+            created_at: device.created_at,
+            last_seen: device.last_seen,
+            pruned: device.pruned.as_ref().map(PrunedJson::new),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The answer of a count.
+#[derive(Serialize)]
+pub struct CountJson {
+    total: u64,
+    platforms: PlatformCounts,
+    reachable: BTreeMap<&'static str, u64>,
+    unreachable: BTreeMap<&'static str, u64>,
+}
+
+impl CountJson {
+    /// From what the store counted; every provider and reason is named, zeros included.
+    pub fn new(count: &AudienceCount) -> Self {
+        let providers = [SendPlatform::Apns, SendPlatform::Fcm];
+        let reasons = [
+            Unreachable::NoToken,
+            Unreachable::Pruned,
+            Unreachable::NoProvider,
+            Unreachable::NoCredentials,
+        ];
+        let reachable = providers.map(|key| (key.name(), count.providers.get(&key)));
+        let unreachable = reasons.map(|key| (key.name(), count.unreachable.get(&key)));
+        let filled = |(name, count): (_, Option<&u64>)| (name, count.copied().unwrap_or(0));
+        Self {
+            total: count.platforms.total(),
+            platforms: count.platforms,
+            reachable: reachable.into_iter().map(filled).collect(),
+            unreachable: unreachable.into_iter().map(filled).collect(),
+        }
+    }
+}
+
+/// The answer of `GET /devices/{external_id}/notifications`.
+#[derive(Serialize)]
+pub struct HistoryJson<'a> {
+    total: u64,
+    events: Vec<EventJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct EventJson<'a> {
+    id: u64,
+    notification: Option<NotificationJson<'a>>,
+    event: &'static str,
+    reason: Option<&'a str>,
+    #[serde(serialize_with = "time")]
+    created_at: Timestamp,
+}
+
+impl<'a> HistoryJson<'a> {
+    /// From what the service found.
+    pub fn new(total: u64, rows: &'a [HistoryRow]) -> Self {
+        let event = |row: &'a HistoryRow| EventJson {
+            id: row.event.id,
+            notification: row.notification.as_ref().map(NotificationJson::new),
+            event: row.event.kind.name(),
+            reason: row.event.reason.as_ref().map(|reason| reason.as_str()),
+            created_at: row.event.at,
+        };
+        Self { total, events: rows.iter().map(event).collect() }
+    }
+}

@@ -1,0 +1,103 @@
+//! The internal API and the limits on the wire.
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Unexpected},
+};
+
+use crate::{
+    domain::{ids::DeviceId, tally::PlatformCounts},
+    services::{notifications::ReportedEvents, status::RateChange},
+    storage::EventKind,
+};
+
+/// An event by its lower-case name.
+#[derive(Clone, Copy, Debug)]
+pub struct EventName(pub EventKind);
+
+impl EventName {
+    /// The event of this name.
+    pub fn read(name: &str) -> Option<EventKind> {
+        EventKind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for EventName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let known = &"sent, failed, received or opened";
+        let wrong = || de::Error::invalid_value(Unexpected::Str(&name), known);
+        Self::read(&name).map(EventName).ok_or_else(wrong)
+    }
+}
+
+/// `POST /internal/devices/logs/notification:add`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogBody {
+    device_ids: Vec<u64>,
+    notification_id: u64,
+    #[serde(default)]
+    event: Option<EventName>,
+}
+
+impl LogBody {
+    /// As the service has it; without an event, they were sent.
+    pub fn into_domain(self) -> ReportedEvents {
+        ReportedEvents {
+            notification: self.notification_id,
+            devices: self.device_ids.into_iter().map(DeviceId).collect(),
+            kind: self.event.map_or(EventKind::Sent, |event| event.0),
+        }
+    }
+}
+
+/// `POST /internal/notifications/{uuid}/sent:increase`, and its answer.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SentCounts {
+    android: u64,
+    ios: u64,
+    web: u64,
+}
+
+impl SentCounts {
+    /// Of the domain's counts.
+    pub fn new(counts: &PlatformCounts) -> Self {
+        Self { android: counts.android, ios: counts.ios, web: counts.web }
+    }
+
+    /// As the domain has it.
+    pub fn into_domain(self) -> PlatformCounts {
+        PlatformCounts { android: self.android, ios: self.ios, web: self.web, unknown: 0 }
+    }
+}
+
+/// `PUT /internal/limits`, and its answer: pushes per second over every app, 0 meaning no limit.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GlobalLimit {
+    /// The rate.
+    pub global: u32,
+}
+
+/// `PUT /limits`: what is left out stays.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsBody {
+    #[serde(default)]
+    global: Option<u32>,
+    #[serde(default)]
+    app: Option<u32>,
+    #[serde(default)]
+    apns: Option<u32>,
+    #[serde(default)]
+    fcm: Option<u32>,
+}
+
+impl LimitsBody {
+    /// As the service has it.
+    pub fn into_domain(self) -> RateChange {
+        RateChange { global: self.global, app: self.app, apns: self.apns, fcm: self.fcm }
+    }
+}

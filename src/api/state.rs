@@ -1,0 +1,26 @@
+//! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
+//! by every worker.
+
+use super::Keyring;
+use crate::{services::Services, settings::Settings};
+
+/// Shared by all requests.
+pub struct ApiState {
+    /// The use cases.
+    pub services: Services,
+    /// Who may call.
+    pub keyring: Keyring,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+}
+
+impl ApiState {
+    /// For these use cases, with the keys and limits of the settings.
+    pub fn new(services: Services, settings: &Settings) -> Self {
+        Self {
+            services,
+            keyring: Keyring::new(settings),
+            max_body_bytes: settings.limits.max_body_bytes,
+        }
+    }
+}

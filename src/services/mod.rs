@@ -1,0 +1,39 @@
+//! The use cases, without HTTP: what a caller may ask for, checked and carried out.
+//!
+//! Every dialect of the API calls these and nothing below them. They know the stores' roles and the
+//! engine's handle; who the caller is was settled before, and the clock's reading is passed in.
+
+pub mod devices;
+pub mod notifications;
+pub mod status;
+
+use crate::{engine::EngineHandle, settings::LimitSettings, storage::Stores};
+
+pub use devices::Devices;
+pub use notifications::Notifications;
+pub use status::StatusReport;
+
+/// Most elements that one listing answers.
+pub const MAX_LIST: usize = 1000;
+
+/// All use cases; cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// Devices: registering, reading, counting, history.
+    pub devices: Devices,
+    /// Notifications: writing, launching, stopping, reporting.
+    pub notifications: Notifications,
+    /// Health, rates and the engine's state.
+    pub status: StatusReport,
+}
+
+impl Services {
+    /// Over these stores and this engine.
+    pub fn new(stores: Stores, engine: EngineHandle, limits: &LimitSettings) -> Self {
+        Self {
+            devices: Devices::new(stores.clone(), engine.clone()),
+            notifications: Notifications::new(stores.clone(), engine.clone(), limits.shards),
+            status: StatusReport::new(stores, engine),
+        }
+    }
+}
