@@ -17,6 +17,7 @@ mod schema;
 mod walk;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -27,6 +28,7 @@ use serde_json::json;
 pub(super) use access::ServiceAccountKey;
 
 use super::active::ActiveFaults;
+use super::counters::bump;
 use super::gateway::{Body, Gateway, Judgement, ProviderState, Reply};
 use super::journal::Push;
 use super::packed::id_text;
@@ -46,7 +48,7 @@ pub(super) struct Fcm {
     /// Drawn at the start; makes the message names of this run its own.
     id_salt: u64,
     ids: AtomicU64,
-    state: std::sync::Arc<ProviderState>,
+    state: Arc<ProviderState>,
 }
 
 /// What one connection remembers: the access token it was last allowed to use.
@@ -59,7 +61,7 @@ impl Fcm {
     pub(super) fn new(
         project_id: String,
         key: ServiceAccountKey,
-        state: std::sync::Arc<ProviderState>,
+        state: Arc<ProviderState>,
     ) -> Self {
         Self {
             send_path: format!("/v1/projects/{project_id}/messages:send"),
@@ -200,7 +202,7 @@ impl Gateway for Fcm {
         let answer = self.access_tokens.issue(head, body, expires_in_secs);
         let reply = match answer {
             Ok(granted) => {
-                super::counters::bump(&self.state.counters.tokens_issued);
+                bump(&self.state.counters.tokens_issued);
                 Reply::json(200, &granted)
             }
             Err(refused) => refused.into_reply(),
