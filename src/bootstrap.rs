@@ -3,18 +3,26 @@
 //!
 //! `cli` calls it. Nothing else knows which store or which provider's code is used.
 
-use std::{io::Write, net::SocketAddr};
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::Server, web::Data};
 use anyhow::Context;
 
 use crate::{
     api::{self, ApiState},
-    engine::EngineHandle,
+    domain::ids::AppName,
+    engine::{self, AppTransports},
     services::Services,
     settings::{Problem, Settings, StorageKind},
-    storage::Stores,
-    transport::SharedTransport,
+    storage::{
+        Stores,
+        embedded::{Embedded, EmbeddedOptions},
+    },
+    transport::{
+        SharedTransport,
+        apns::{self, ApnsTransport},
+        fcm::{self, FcmTransport},
+    },
 };
 
 /// How long requests under way may take to finish at shutdown.
@@ -26,8 +34,8 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     settings.validate()?;
     let stores = open_stores(&settings).await.context("failed to open the store")?;
     let transports = open_transports(&settings)?;
-    let engine = start_engine(&settings, stores.clone(), transports).await?;
-    let services = Services::new(stores, engine, &settings.limits);
+    let engine = engine::start(stores.clone(), transports, &settings.limits, retention(&settings));
+    let services = Services::new(stores, engine.clone(), &settings.limits);
     let state = ApiState::new(services, &settings);
     warn_when_open(&settings);
     let (server, address) = http_server(state, &settings)?;
@@ -38,6 +46,9 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
         stdout.flush()?;
     }
     server.await.context("the HTTP server ended unexpectedly")?;
+    if !engine.shut_down(Duration::from_secs(SHUTDOWN_SECS)).await {
+        tracing::warn!("not all that was under way could be recorded; the next start may repeat it");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -45,29 +56,47 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
 /// Opens the store that the settings choose.
 async fn open_stores(settings: &Settings) -> anyhow::Result<Stores> {
     match settings.storage.kind {
-        StorageKind::Embedded => anyhow::bail!("the embedded store is not in this build yet"),
+        StorageKind::Embedded => {
+            let path = &settings.storage.path;
+            Ok(Embedded::open(path, EmbeddedOptions::default()).await?.stores())
+        }
         StorageKind::Mongodb => anyhow::bail!("mongodb is not in this build yet"),
     }
 }
 
-/// Makes the transports of every app that has credentials.
-fn open_transports(_settings: &Settings) -> anyhow::Result<Vec<(String, SharedTransport)>> {
-    Ok(Vec::new())
-}
-
-/// Starts the engine over the store and the transports.
-async fn start_engine(
-    _settings: &Settings,
-    _stores: Stores,
-    _transports: Vec<(String, SharedTransport)>,
-) -> anyhow::Result<EngineHandle> {
-    anyhow::bail!("the engine is not in this build yet")
+/// Makes the transports of every app, from the credentials it has.
+fn open_transports(settings: &Settings) -> anyhow::Result<Vec<AppTransports>> {
+    let mut opened = Vec::new();
+    for app in settings.effective_apps() {
+        let mut transports: Vec<SharedTransport> = Vec::new();
+        if let Some(apns) = &app.apns {
+            let transport = ApnsTransport::new(apns, &settings.limits);
+            transports.push(Arc::new(transport.with_context(|| format!("app {}", app.name))?));
+        }
+        if let Some(fcm) = &app.fcm {
+            let transport = FcmTransport::new(fcm, &settings.limits);
+            transports.push(Arc::new(transport.with_context(|| format!("app {}", app.name))?));
+        }
+        opened.push(AppTransports { app: AppName::new(&app.name), transports });
+    }
+    Ok(opened)
 }
 
 /// What only the providers' own code can find wrong with the credentials; `check-config` shows it
 /// after what the settings find themselves.
-pub fn check_credentials(_settings: &Settings) -> Vec<Problem> {
-    Vec::new()
+pub fn check_credentials(settings: &Settings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, app) in settings.effective_apps().iter().enumerate() {
+        let checks = [
+            app.apns.as_ref().map(apns::credentials::check),
+            app.fcm.as_ref().map(fcm::credentials::check),
+        ];
+        for error in checks.into_iter().flatten().filter_map(Result::err) {
+            let key = format!("apps[{index}].{}", error.key);
+            problems.push(Problem { key, what: error.problem });
+        }
+    }
+    problems
 }
 
 /// Binds the HTTP server; it begins to serve when awaited, and ends at SIGTERM or SIGINT once
@@ -87,6 +116,12 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
     let server = server.bind(bind).with_context(|| format!("failed to listen on {bind}"))?;
     let address = *server.addrs().first().context("the server listens nowhere")?;
     Ok((server.run(), address))
+}
+
+/// How long delivery logs are kept; none is for ever.
+fn retention(settings: &Settings) -> Option<Duration> {
+    let days = settings.storage.retention_days;
+    (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400))
 }
 
 fn warn_when_open(settings: &Settings) {

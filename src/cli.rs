@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     bootstrap,
+    demo::{self, DemoArgs},
+    sandbox::{self, SandboxArgs},
     settings::{AppSettings, Problem, Settings, SettingsErrors},
     telemetry,
 };
@@ -26,6 +28,10 @@ enum Command {
     Serve(ServeArgs),
     /// Say what is wrong with the configuration, or that it is good
     CheckConfig(ConfigArgs),
+    /// See it work: gateways, server and a campaign on this machine, with its proof
+    Demo(DemoArgs),
+    /// Run APNs and FCM gateways of your own, and print the configuration to use them
+    Sandbox(SandboxArgs),
     /// Print the version
     Version,
 }
@@ -51,6 +57,8 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve(&args),
         Command::CheckConfig(args) => check_config(&args),
+        Command::Demo(args) => ended("demo", demo::run(&args)),
+        Command::Sandbox(args) => ended("sandbox", run_sandbox(&args)),
         Command::Version => {
             println!("fanfare {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
@@ -72,6 +80,22 @@ fn serve(args: &ServeArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("cannot serve: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run_sandbox(args: &SandboxArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(sandbox::run(args))?)
+}
+
+/// The exit code of a command that has ended; what went wrong is told.
+fn ended(command: &str, result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fanfare {command}: {error:#}");
             ExitCode::from(FAILED)
         }
     }

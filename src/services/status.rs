@@ -51,7 +51,7 @@ impl StatusReport {
             Ok(Err(_)) => vec!["store: the check ended unexpectedly".to_owned()],
             Err(_) => vec!["store: no answer in time".to_owned()],
         };
-        troubles.extend(self.engine.troubles().await);
+        troubles.extend(self.engine.troubles());
         troubles
     }
 

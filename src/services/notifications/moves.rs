@@ -89,7 +89,7 @@ impl Notifications {
             .await?;
         let stops = matches!(next, Status::Paused | Status::Deleted);
         if stops && changed.before != Status::Draft {
-            self.engine.halt(uuid).await?;
+            self.engine.halt(uuid);
         } else {
             self.engine.nudge();
         }
