@@ -4,15 +4,20 @@
 //! what the provider answered, as data. It does not retry, pace or record: the engine does.
 
 pub mod apns;
+mod credentials;
 pub mod fcm;
 pub mod http2;
+mod retry_after;
 #[cfg(test)]
 mod testing;
+mod trouble;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+
+pub use credentials::CredentialError;
 
 use crate::domain::{
     device::SendPlatform,
@@ -23,7 +28,7 @@ use crate::domain::{
 };
 
 /// Where one push goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Destination<'a> {
     /// The device, from whose number the push's id is derived.
     pub device: DeviceId,
@@ -32,7 +37,7 @@ pub struct Destination<'a> {
 }
 
 /// A message rendered for one provider and campaign: everything but the token.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rendered {
     /// The campaign, from whose uuid push ids and the default collapse id derive.
     pub notification: NotificationId,
@@ -42,6 +47,24 @@ pub struct Rendered {
     pub tail: Option<Bytes>,
     /// The headers that every push of the campaign carries.
     pub headers: http::HeaderMap,
+}
+
+/// Without the token, which is never logged.
+impl fmt::Debug for Destination<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// Without the payload, which is never logged.
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.head.len() + self.tail.as_ref().map_or(0, Bytes::len);
+        f.debug_struct("Rendered")
+            .field("notification", &self.notification)
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a message cannot go through a provider.

@@ -125,13 +125,8 @@ impl TestServer {
         let counters = Arc::new(Counters::default());
         let address = listener.local_addr().unwrap();
         let tls = TlsAcceptor::from(authority.tls.clone());
-        let task = tokio::spawn(accept(
-            listener,
-            tls,
-            max_streams,
-            handler.clone(),
-            counters.clone(),
-        ));
+        let task =
+            tokio::spawn(accept(listener, tls, max_streams, handler.clone(), counters.clone()));
         Self { address, authority, counters, handler, max_streams, task }
     }
 
@@ -324,7 +319,9 @@ pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
 
 /// Runs a future, for 20 s at most.
 pub(crate) async fn bounded<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), pin!(future)).await.expect("the test ends in time")
+    tokio::time::timeout(Duration::from_secs(20), pin!(future))
+        .await
+        .expect("the test ends in time")
 }
 
 /// Files that a test writes, gone when dropped.

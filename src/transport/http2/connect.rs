@@ -4,16 +4,16 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin, sync::Arc, task::Poll};
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use bytes::Bytes;
 use http::uri::{Authority, Parts, Scheme, Uri};
 use rustls::{
     ClientConfig, RootCertStore,
-    pki_types::{
-        CertificateDer, PrivateKeyDer, ServerName,
-        pem::PemObject,
-    },
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -140,8 +140,8 @@ pub(super) async fn connect(
     tls: &Arc<ClientConfig>,
 ) -> Result<(Sender, Connection, super::wire::LastHeard), Failure> {
     let tcp = connect_tcp(&origin.host, origin.port).await?;
-    let name = ServerName::try_from(origin.host.clone())
-        .map_err(|_| Failure::unsent(FailureKind::Dns))?;
+    let name =
+        ServerName::try_from(origin.host.clone()).map_err(|_| Failure::unsent(FailureKind::Dns))?;
     let stream = TlsConnector::from(tls.clone())
         .connect(name, tcp)
         .await

@@ -3,7 +3,7 @@
 //! Called by the pool with a slot already taken. The cost of a push is mostly spent here, so nothing
 //! is parsed, spawned or copied that need not be.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -21,7 +21,7 @@ use super::{
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A POST request. Everything shared is borrowed or counted, so that sending it again costs little.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call<'a> {
     /// The path on the pool's origin.
     pub path: PathAndQuery,
@@ -34,7 +34,7 @@ pub struct Call<'a> {
 }
 
 /// What the provider answered.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Response {
     /// The status.
     pub status: StatusCode,
@@ -42,6 +42,13 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body, at most 64 KiB of it.
     pub body: Bytes,
+}
+
+/// Without the contents: a token server's answer is a secret.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 /// Sends the call on the slot's connection. A response that does not come in time resets the stream.

@@ -147,10 +147,14 @@ async fn refused_streams_are_sent_again_and_other_resets_are_not() {
 
 #[tokio::test]
 async fn a_silent_connection_is_dropped_and_replaced() {
-    let server = TestServer::start(100, |received| {
-        if received.path == "/held" { Reply::Hold } else { Reply::ok() }
-    })
-    .await;
+    let server =
+        TestServer::start(
+            100,
+            |received| {
+                if received.path == "/held" { Reply::Hold } else { Reply::ok() }
+            },
+        )
+        .await;
     let config = PoolConfig {
         silence: Duration::from_millis(50),
         pong_timeout: Duration::from_millis(50),
@@ -172,10 +176,14 @@ async fn a_silent_connection_is_dropped_and_replaced() {
 
 #[tokio::test]
 async fn pings_keep_a_slow_answer_and_an_idle_connection_alive() {
-    let server = TestServer::start(100, |received| {
-        if received.path == "/held" { Reply::Hold } else { Reply::ok() }
-    })
-    .await;
+    let server =
+        TestServer::start(
+            100,
+            |received| {
+                if received.path == "/held" { Reply::Hold } else { Reply::ok() }
+            },
+        )
+        .await;
     let config = PoolConfig {
         idle: Duration::from_millis(20),
         silence: Duration::from_millis(20),
@@ -197,10 +205,14 @@ async fn pings_keep_a_slow_answer_and_an_idle_connection_alive() {
 
 #[tokio::test]
 async fn a_request_without_an_answer_times_out_alone() {
-    let server = TestServer::start(100, |received| {
-        if received.path == "/held" { Reply::Hold } else { Reply::ok() }
-    })
-    .await;
+    let server =
+        TestServer::start(
+            100,
+            |received| {
+                if received.path == "/held" { Reply::Hold } else { Reply::ok() }
+            },
+        )
+        .await;
     let pool = pool(&server, PoolConfig { request_timeout: Duration::from_millis(100), ..quick() });
     let failure = bounded(post(&pool, "/held")).await.unwrap_err();
     assert_eq!((failure.kind, failure.unprocessed), (FailureKind::Timeout, false));
@@ -251,10 +263,14 @@ async fn troubles_of_connecting_have_their_names() {
 
 #[tokio::test]
 async fn a_caller_that_leaves_gives_its_place_back() {
-    let server = TestServer::start(1, |received| {
-        if received.path == "/held" { Reply::Hold } else { Reply::ok() }
-    })
-    .await;
+    let server =
+        TestServer::start(
+            1,
+            |received| {
+                if received.path == "/held" { Reply::Hold } else { Reply::ok() }
+            },
+        )
+        .await;
     let pool = pool(&server, quick());
     let mut held = Box::pin(post(&pool, "/held"));
     let mut queued = Box::pin(post(&pool, "/queued"));
