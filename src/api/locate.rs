@@ -173,7 +173,7 @@ mod tests {
                 "devices[1].extra",
             ),
             (r#"{"title": "a", "devices": {}}"#, "devices: invalid type"),
-            (r#"[1]"#, ""),
+            (r#"["title"]"#, "the body must be a JSON object"),
             ("", "the body is empty"),
             (r#"{"title": "#, "the body is not JSON"),
         ];
