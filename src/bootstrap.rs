@@ -7,6 +7,7 @@ use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::Server, web::Data};
 use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     api::{self, ApiState},
@@ -32,6 +33,7 @@ const SHUTDOWN_SECS: u64 = 30;
 /// line of JSON once it is known, for whoever started this process with port 0.
 pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     settings.validate()?;
+    let stop = StopSignals::install()?;
     let stores = open_stores(&settings).await.context("failed to open the store")?;
     let transports = open_transports(&settings)?;
     let engine = engine::start(stores.clone(), transports, &settings.limits, retention(&settings));
@@ -45,12 +47,51 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
         writeln!(stdout, "{}", serde_json::json!({ "listening": address.to_string() }))?;
         stdout.flush()?;
     }
-    server.await.context("the HTTP server ended unexpectedly")?;
+    run_until_stopped(server, stop).await?;
     if !engine.shut_down(Duration::from_secs(SHUTDOWN_SECS)).await {
-        tracing::warn!("not all that was under way could be recorded; the next start may repeat it");
+        tracing::warn!(
+            "not all that was under way could be recorded; the next start may repeat it"
+        );
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Serves until a first signal, then lets requests under way finish; a second signal does not wait.
+async fn run_until_stopped(server: Server, mut stop: StopSignals) -> anyhow::Result<()> {
+    let handle = server.handle();
+    let mut serving = actix_web::rt::spawn(server);
+    tokio::select! {
+        ended = &mut serving => return ended?.context("the HTTP server ended unexpectedly"),
+        () = stop.next() => {}
+    }
+    tracing::info!("stopping; requests under way are finished first");
+    tokio::select! {
+        () = handle.stop(true) => {}
+        () = stop.next() => handle.stop(false).await,
+    }
+    serving.await?.context("the HTTP server did not end well")
+}
+
+/// SIGTERM and SIGINT, caught from the moment they are installed.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn install() -> anyhow::Result<Self> {
+        let caught = |kind| signal(kind).context("failed to catch signals");
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: caught(terminate)?, interrupt: caught(interrupt)? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Opens the store that the settings choose.
@@ -99,8 +140,7 @@ pub fn check_credentials(settings: &Settings) -> Vec<Problem> {
     problems
 }
 
-/// Binds the HTTP server; it begins to serve when awaited, and ends at SIGTERM or SIGINT once
-/// requests under way are answered.
+/// Binds the HTTP server; it serves while it is awaited, until its handle stops it.
 pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Server, SocketAddr)> {
     let state = Data::new(state);
     let bind = &settings.server.bind;
@@ -108,6 +148,7 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
         let state = state.clone();
         App::new().configure(move |config| api::mount(config, &state))
     })
+    .disable_signals()
     .shutdown_timeout(SHUTDOWN_SECS)
     .keep_alive(std::time::Duration::from_secs(75));
     if settings.server.workers > 0 {

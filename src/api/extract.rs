@@ -14,8 +14,12 @@ use crate::{
 /// How many elements a listing answers unless asked.
 const DEFAULT_SIZE: usize = 10;
 
-/// Reads a JSON body; the error names the field.
+/// Reads a JSON body, which is an object everywhere; the error names the field. A list is refused
+/// here because serde would take its elements for the fields in their order.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Error::malformed("the body must be a JSON object, not a list"));
+    }
     serde_json::from_slice(body).map_err(|error| locate::explain(body, &error))
 }
 

@@ -160,11 +160,20 @@ mod tests {
             (r#"{"title": "a", "titel": "b"}"#, "titel: is not a field here"),
             (r#"{}"#, "title: is required"),
             (r#"{"title": "a", "devices": [{"token": "x"}, {"token": 1}]}"#, "devices[1].token: "),
-            (r#"{"title": "a", "devices": [{"token": "x"}, {"number": 1}]}"#, "devices[1].token: is"),
-            (r#"{"title": "a\"}{", "devices": [{"token": "x", "number": 300}]}"#, "devices[0].number"),
-            ("{\"title\": \"a\",\n \"devices\": [{\"token\": \"x\"},\n {\"extra\": 1}]}", "devices[1].extra"),
+            (
+                r#"{"title": "a", "devices": [{"token": "x"}, {"number": 1}]}"#,
+                "devices[1].token: is",
+            ),
+            (
+                r#"{"title": "a\"}{", "devices": [{"token": "x", "number": 300}]}"#,
+                "devices[0].number",
+            ),
+            (
+                "{\"title\": \"a\",\n \"devices\": [{\"token\": \"x\"},\n {\"extra\": 1}]}",
+                "devices[1].extra",
+            ),
             (r#"{"title": "a", "devices": {}}"#, "devices: invalid type"),
-            (r#"[1]"#, ""),
+            (r#"["title"]"#, "the body must be a JSON object"),
             ("", "the body is empty"),
             (r#"{"title": "#, "the body is not JSON"),
         ];

@@ -23,10 +23,7 @@ pub(super) struct ActiveFaults {
 
 impl ActiveFaults {
     pub(super) fn new(set: Faults) -> Self {
-        Self {
-            set,
-            tries: Mutex::default(),
-        }
+        Self { set, tries: Mutex::default() }
     }
 
     /// The rule that makes this push fail, if one does.
@@ -65,11 +62,7 @@ impl ActiveFaults {
 
     /// How long this answer waits; `None` when no latency is set.
     pub(super) fn delay(&self) -> Option<Duration> {
-        let Faults {
-            latency_ms,
-            jitter_ms,
-            ..
-        } = self.set;
+        let Faults { latency_ms, jitter_ms, .. } = self.set;
         if latency_ms == 0 && jitter_ms == 0 {
             return None;
         }
@@ -92,8 +85,7 @@ impl FaultBoard {
 
     /// Replaces the faults; tries counted so far are forgotten.
     pub(super) fn set(&self, faults: Faults) {
-        self.current
-            .send_replace(Arc::new(ActiveFaults::new(faults)));
+        self.current.send_replace(Arc::new(ActiveFaults::new(faults)));
     }
 
     pub(super) fn get(&self) -> Faults {

@@ -132,10 +132,7 @@ impl Control {
     }
 
     pub(super) fn faults(&self) -> FaultPlan {
-        FaultPlan {
-            apns: self.apns.faults.get(),
-            fcm: self.fcm.faults.get(),
-        }
+        FaultPlan { apns: self.apns.faults.get(), fcm: self.fcm.faults.get() }
     }
 
     pub(super) fn set_faults(&self, plan: FaultPlan) {
@@ -165,11 +162,7 @@ impl Control {
         headers.insert(header::CONTENT_TYPE, text);
         connection.start_chunks(&headers).await?;
         let mut lines = String::with_capacity(CHUNK_BYTES + 1024);
-        for record in self
-            .journal
-            .snapshot()
-            .filter(|record| filter.takes(record))
-        {
+        for record in self.journal.snapshot().filter(|record| filter.takes(record)) {
             write_line(&mut lines, &record);
             if lines.len() >= CHUNK_BYTES {
                 connection.send_chunk(lines.as_bytes()).await?;
@@ -204,8 +197,7 @@ impl Filter {
     }
 
     fn takes(&self, record: &Record) -> bool {
-        self.provider
-            .is_none_or(|provider| provider == record.provider)
+        self.provider.is_none_or(|provider| provider == record.provider)
             && self.accepted.is_none_or(|is| is == record.accepted())
     }
 }
@@ -214,22 +206,15 @@ impl Filter {
 fn write_line(lines: &mut String, record: &Record) {
     let start = lines.len();
     let provider = record.provider.as_str();
-    let columns = [
-        &record.token,
-        &record.reason,
-        &record.id,
-        &record.collapse_id,
-    ];
+    let columns = [&record.token, &record.reason, &record.id, &record.collapse_id];
     let has_breaks = columns.iter().any(|text| text.contains(['\t', '\n', '\r']));
     let [token, reason, id, collapse_id] = columns.map(|text| match has_breaks {
         true => std::borrow::Cow::Owned(text.replace(['\t', '\n', '\r'], " ")),
         false => std::borrow::Cow::Borrowed(text.as_str()),
     });
     let (status, at_ms) = (record.status, record.at_ms);
-    let written = writeln!(
-        lines,
-        "{provider}\t{token}\t{status}\t{reason}\t{id}\t{collapse_id}\t{at_ms}"
-    );
+    let written =
+        writeln!(lines, "{provider}\t{token}\t{status}\t{reason}\t{id}\t{collapse_id}\t{at_ms}");
     if written.is_err() {
         // Writing to a String does not fail; a line is whole or absent.
         lines.truncate(start);

@@ -106,9 +106,6 @@ impl Counters {
         for counter in counters {
             counter.store(0, Ordering::Relaxed);
         }
-        self.rejected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

@@ -64,10 +64,8 @@ pub(super) struct Secrets {
 
 /// Makes everything, and writes the clients' half to `dir`.
 pub(super) fn create(dir: &Path, token_uri: &str) -> Result<(Credentials, Secrets), SandboxError> {
-    let dir = prepare(dir).map_err(|source| SandboxError::Directory {
-        path: dir.to_owned(),
-        source,
-    })?;
+    let dir =
+        prepare(dir).map_err(|source| SandboxError::Directory { path: dir.to_owned(), source })?;
     let authority = Authority::generate()?;
     let (server_certificate, server_key) = authority.server()?;
     let (client_certificate, client_key) = authority.client()?;
@@ -134,22 +132,14 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key)?;
         let issuer = Issuer::new(params, key);
-        Ok(Self {
-            certificate,
-            issuer,
-        })
+        Ok(Self { certificate, issuer })
     }
 
     fn server(&self) -> Result<(rcgen::Certificate, KeyPair), SandboxError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
-        let addresses = [
-            IpAddr::from(Ipv4Addr::LOCALHOST),
-            IpAddr::from(Ipv6Addr::LOCALHOST),
-        ];
-        params
-            .subject_alt_names
-            .extend(addresses.map(SanType::IpAddress));
+        let addresses = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+        params.subject_alt_names.extend(addresses.map(SanType::IpAddress));
         params.distinguished_name = named("localhost");
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -162,9 +152,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = named(&format!("Apple Push Services: {TOPIC}"));
-        params
-            .distinguished_name
-            .push(DnType::from_oid(USER_ID), TOPIC);
+        params.distinguished_name.push(DnType::from_oid(USER_ID), TOPIC);
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         Ok((params.signed_by(&key, &self.issuer)?, key))
@@ -232,8 +220,5 @@ fn write(path: &Path, text: &str) -> Result<(), SandboxError> {
     options
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| SandboxError::Directory {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| SandboxError::Directory { path: path.to_owned(), source })
 }

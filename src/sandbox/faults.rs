@@ -18,10 +18,7 @@ pub struct FaultPlan {
 impl FaultPlan {
     /// The same faults for both providers.
     pub fn both(faults: Faults) -> Self {
-        Self {
-            apns: faults.clone(),
-            fcm: faults,
-        }
+        Self { apns: faults.clone(), fcm: faults }
     }
 
     /// Refuses a plan that no gateway could follow.
@@ -95,11 +92,7 @@ pub struct FaultRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
     /// Sent along as `Retry-After`.
-    #[serde(
-        default,
-        alias = "retry_after",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, alias = "retry_after", skip_serializing_if = "Option::is_none")]
     pub retry_after_secs: Option<u64>,
     /// APNs 410: the `timestamp` of the answer; the time of the answer if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

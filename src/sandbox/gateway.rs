@@ -33,12 +33,7 @@ pub(super) struct ProviderState {
 
 impl ProviderState {
     pub(super) fn new(provider: Provider, faults: Faults, journal: Arc<Journal>) -> Self {
-        Self {
-            provider,
-            faults: FaultBoard::new(faults),
-            counters: Counters::default(),
-            journal,
-        }
+        Self { provider, faults: FaultBoard::new(faults), counters: Counters::default(), journal }
     }
 
     fn record(&self, push: &Push) {
@@ -71,11 +66,7 @@ pub(super) struct Reply {
 impl Reply {
     /// An answer without a body.
     pub(super) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     /// An answer whose body is this JSON.
@@ -83,10 +74,8 @@ impl Reply {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut reply = Self::empty(status);
         reply.body = body.to_string().into();
-        reply.set(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json; charset=UTF-8"),
-        );
+        reply
+            .set(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
         reply
     }
 

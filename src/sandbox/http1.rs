@@ -80,10 +80,7 @@ pub(super) struct Connection<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self {
-            stream,
-            received: BytesMut::with_capacity(8 * 1024),
-        }
+        Self { stream, received: BytesMut::with_capacity(8 * 1024) }
     }
 
     /// The next request; `None` when the client has closed the connection.
@@ -103,9 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let head = parse_head(&head[..end]).ok_or_else(|| malformed("the head is malformed"))?;
         let expects = head.headers.get(header::EXPECT);
         if expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-            self.stream
-                .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
-                .await?;
+            self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
             self.stream.flush().await?;
         }
         let body = self.receive_body(&head.headers).await?;
@@ -232,9 +227,7 @@ fn render_head(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
 }
 
 fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
-    bytes
-        .windows(pattern.len())
-        .position(|window| window == pattern)
+    bytes.windows(pattern.len()).position(|window| window == pattern)
 }
 
 fn malformed(told: &'static str) -> io::Error {

@@ -206,12 +206,7 @@ struct Intake {
 
 impl Intake {
     fn new(stream: RecvStream) -> Self {
-        Self {
-            stream,
-            first: Bytes::new(),
-            more: BytesMut::new(),
-            length: 0,
-        }
+        Self { stream, first: Bytes::new(), more: BytesMut::new(), length: 0 }
     }
 
     /// Takes in what has arrived; ready with the body once it is complete.

@@ -79,11 +79,7 @@ struct Pages {
 
 impl Journal {
     pub(super) fn new(project_id: &str) -> Self {
-        Self {
-            started: Instant::now(),
-            project_id: project_id.into(),
-            pages: Mutex::default(),
-        }
+        Self { started: Instant::now(), project_id: project_id.into(), pages: Mutex::default() }
     }
 
     /// Milliseconds since the sandbox started.

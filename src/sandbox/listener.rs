@@ -120,10 +120,7 @@ async fn serve<G: Gateway>(
     let is_http2 = session.alpn_protocol() == Some(b"h2");
     let has_certificate = session.peer_certificates().is_some();
     if !is_http2 && !G::SPEAKS_HTTP1 {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the client did not negotiate h2",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the client did not negotiate h2"));
     }
     let _open = OpenConnection::new(state.clone());
     let watch = state.faults.watch();
@@ -149,9 +146,6 @@ impl OpenConnection {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0
-            .counters
-            .connections_open
-            .fetch_sub(1, Ordering::Relaxed);
+        self.0.counters.connections_open.fetch_sub(1, Ordering::Relaxed);
     }
 }

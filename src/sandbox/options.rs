@@ -35,10 +35,7 @@ impl SandboxOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error("failed to listen on {address}")]
-    Listen {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Listen { address: SocketAddr, source: io::Error },
     #[error("failed to write {}", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error("failed to make a certificate")]

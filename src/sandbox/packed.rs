@@ -84,11 +84,7 @@ pub(super) fn write(
     if is_hex {
         put_length(out, token.len() / 2);
         let (pairs, _) = token.as_bytes().as_chunks::<2>();
-        out.extend(
-            pairs
-                .iter()
-                .map(|[high, low]| nibble(*high) << 4 | nibble(*low)),
-        );
+        out.extend(pairs.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
     } else {
         put_length(out, token.len());
         out.put_slice(token.as_bytes());
@@ -102,11 +98,7 @@ pub(super) fn write(
 /// Takes one record from the front; `None` when there is none left.
 pub(super) fn read(bytes: &mut Bytes, texts: &[Arc<str>], project_id: &str) -> Option<Record> {
     let flags = bytes.try_get_u8().ok()?;
-    let provider = if flags & FLAG_FCM == 0 {
-        Provider::Apns
-    } else {
-        Provider::Fcm
-    };
+    let provider = if flags & FLAG_FCM == 0 { Provider::Apns } else { Provider::Fcm };
     let status = bytes.try_get_u16().ok()?;
     let reason = read_text(bytes, texts)?;
     let at_ms = bytes.try_get_u32().ok()?;
@@ -166,9 +158,7 @@ fn read_token(bytes: &mut Bytes, is_hex: bool) -> Option<String> {
     if is_hex {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-        let digits = token
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
+        let digits = token.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
         return Some(digits.collect());
     }
     String::from_utf8(token.into()).ok()

@@ -92,14 +92,12 @@ async fn watch_parent(is_wanted: bool) {
         return pending().await;
     }
     let (ended, end) = oneshot::channel();
-    let spawned = std::thread::Builder::new()
-        .name("sandbox-stdin".to_owned())
-        .spawn(move || {
-            let mut buffer = [0; 1024];
-            while matches!(io::stdin().read(&mut buffer), Ok(read) if read > 0) {}
-            // The receiver is gone when the sandbox ended for another reason.
-            let _ = ended.send(());
-        });
+    let spawned = std::thread::Builder::new().name("sandbox-stdin".to_owned()).spawn(move || {
+        let mut buffer = [0; 1024];
+        while matches!(io::stdin().read(&mut buffer), Ok(read) if read > 0) {}
+        // The receiver is gone when the sandbox ended for another reason.
+        let _ = ended.send(());
+    });
     if let Err(error) = spawned {
         tracing::warn!(%error, "failed to watch standard input");
         return pending().await;

@@ -18,12 +18,10 @@ pub(super) fn apns(secrets: &Secrets) -> Result<TlsAcceptor, SandboxError> {
     let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
         .allow_unauthenticated()
         .build()?;
-    let config = builder()?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(
-            vec![secrets.server_certificate.clone()],
-            secrets.server_key.clone_key(),
-        )?;
+    let config = builder()?.with_client_cert_verifier(verifier).with_single_cert(
+        vec![secrets.server_certificate.clone()],
+        secrets.server_key.clone_key(),
+    )?;
     Ok(acceptor(config, &[b"h2"]))
 }
 

@@ -83,18 +83,18 @@ impl Devices {
         if registrations.len() > MAX_BULK {
             return Err(Error::invalid("devices", format!("has over {MAX_BULK} devices")));
         }
-        let checks: Vec<Result<()>> =
-            registrations.iter().map(Registration::validate).collect();
+        let checks: Vec<Result<()>> = registrations.iter().map(Registration::validate).collect();
         let good = registrations.into_iter().zip(&checks);
         let good: Vec<_> =
             good.filter(|(_, check)| check.is_ok()).map(|(device, _)| device).collect();
-        let stored =
-            if good.is_empty() { vec![] } else { self.stores.devices.register(app, good, now).await? };
+        let stored = if good.is_empty() {
+            vec![]
+        } else {
+            self.stores.devices.register(app, good, now).await?
+        };
         let mut stored = stored.into_iter();
         let missing = || Err(Error::bug("register devices: an answer is missing"));
-        let answer = |check: Result<()>| {
-            check.and_then(|()| stored.next().unwrap_or_else(missing))
-        };
+        let answer = |check: Result<()>| check.and_then(|()| stored.next().unwrap_or_else(missing));
         Ok(checks.into_iter().map(answer).collect())
     }
 

@@ -55,17 +55,24 @@ fn told(error: Error) -> Problem {
     let mut path = error.path.clone();
     let what = match &error.kind {
         Kind::UnknownField(name, known) => {
-            path.push(name.clone());
+            name_last(&mut path, name);
             format!("is not a setting; known here: {}", known.join(", "))
         }
         Kind::MissingField(name) => {
-            path.push(name.to_string());
+            name_last(&mut path, name);
             "is missing".to_owned()
         }
         kind => kind.to_string(),
     };
     let key = if path.is_empty() { "configuration".to_owned() } else { key_path(&path) };
     Problem { key, what }
+}
+
+/// Ends the path in the field's own name, which figment adds in some cases and in others does not.
+fn name_last(path: &mut Vec<String>, name: &str) {
+    if path.last().is_none_or(|last| last != name) {
+        path.push(name.to_owned());
+    }
 }
 
 /// `apps`, `1`, `name` is `apps[1].name`.
@@ -159,7 +166,8 @@ mod tests {
         assert_eq!((apns.topic.as_str(), apns.key_id.as_deref()), ("t", Some("0123456789")));
         assert_eq!(app.api_keys[0].secret.expose(), "1e5");
         assert_eq!(app.api_keys[0].scopes, ["read", "send"]);
-        let keys: Vec<_> = settings.internal.keys.iter().map(super::super::Secret::expose).collect();
+        let keys: Vec<_> =
+            settings.internal.keys.iter().map(super::super::Secret::expose).collect();
         assert_eq!(keys, ["123", "true"]);
         assert_eq!((settings.limits.shards, settings.storage.path.to_str()), (4, Some("7")));
     }
@@ -178,7 +186,8 @@ mod tests {
         let told = |file: &str, environment: &[(&str, &str)]| {
             load(file, environment).expect_err("refused").to_string()
         };
-        assert!(told("[server]\nbnd = 'x'", &[]).starts_with("server.bnd: is not a setting"));
+        let server = told("[server]\nbnd = 'x'", &[]);
+        assert!(server.starts_with("server.bnd: is not a setting"), "{server}");
         let app = "[[apps]]\nname = 'a'\n[[apps]]\nname = 'b'\nsecrt = 'x'";
         assert!(told(app, &[]).starts_with("apps[1].secrt: "), "{}", told(app, &[]));
         assert!(told("[[apps]]\nkey = 'x'", &[]).starts_with("apps[0].name: is missing"));

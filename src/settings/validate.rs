@@ -3,6 +3,8 @@
 
 use std::{collections::HashSet, path::Path};
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
 use super::{
     ApnsSettings, AppSettings, FcmSettings, LimitSettings, Settings, SettingsErrors, StorageKind,
     problems::Problems,
@@ -22,9 +24,8 @@ impl Settings {
             check_secret(&format!("internal.keys[{index}]"), key.expose(), &mut problems);
         }
         check_limits(&self.limits, &mut problems);
-        let level = self.log.level.parse::<tracing_subscriber::filter::Targets>();
-        let what = "is not a level (error, warn, info, debug, trace) or a list of PART=LEVEL";
-        problems.require(level.is_ok(), "log.level", what);
+        let what = "is not a level (off, error, warn, info, debug, trace) or a list of PART=LEVEL";
+        problems.require(is_log_filter(&self.log.level), "log.level", what);
         problems.finish()
     }
 
@@ -71,7 +72,8 @@ impl Settings {
             }
             let own = app.secret.iter().map(|secret| (at("secret"), secret));
             let further = app.api_keys.iter().enumerate();
-            let further = further.map(|(i, key)| (at(&format!("api_keys[{i}].secret")), &key.secret));
+            let further =
+                further.map(|(i, key)| (at(&format!("api_keys[{i}].secret")), &key.secret));
             for (key, secret) in own.chain(further) {
                 problems.require(secrets.insert(secret), key, "is used by another key too");
             }
@@ -141,9 +143,8 @@ fn check_apns(apns: &ApnsSettings, at: &impl Fn(&str) -> String, problems: &mut 
         problems.add(at("key_file"), what);
     }
     for (key, value) in [("key_id", &apns.key_id), ("team_id", &apns.team_id)] {
-        let fits = |text: &String| {
-            text.len() == 10 && text.chars().all(|c| c.is_ascii_alphanumeric())
-        };
+        let fits =
+            |text: &String| text.len() == 10 && text.chars().all(|c| c.is_ascii_alphanumeric());
         let fits = value.as_ref().is_none_or(fits);
         problems.require(fits, at(key), "must be the ten letters and digits that Apple shows");
     }
@@ -200,6 +201,12 @@ fn check_file(key: &str, path: &Path, problems: &mut Problems) -> Option<Vec<u8>
     }
 }
 
+/// A word alone must be a level, though the log's own syntax would take it for a part's name.
+fn is_log_filter(text: &str) -> bool {
+    let fits = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    text.split(',').all(fits) && text.parse::<Targets>().is_ok()
+}
+
 fn check_limits(limits: &LimitSettings, problems: &mut Problems) {
     let ranges = [
         ("apns_connections", limits.apns_connections as u64, 1, 1000),
@@ -229,7 +236,8 @@ mod tests {
     use super::*;
 
     fn told(environment: &[(&str, &str)]) -> String {
-        let environment = environment.iter().map(|(k, v)| (format!("FANFARE__{k}"), (*v).to_owned()));
+        let environment =
+            environment.iter().map(|(k, v)| (format!("FANFARE__{k}"), (*v).to_owned()));
         let settings = Settings::load_with(None, environment).expect("the types are right");
         settings.validate().map_or_else(|problems| problems.to_string(), |()| String::new())
     }
@@ -290,8 +298,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), r#"{"client_email": "x"}"#).expect("written");
         let path = file.path().to_str().expect("a plain path");
-        let told =
-            told(&[("APPS__0__NAME", "a"), ("APPS__0__FCM__SERVICE_ACCOUNT_FILE", path)]);
+        let told = told(&[("APPS__0__NAME", "a"), ("APPS__0__FCM__SERVICE_ACCOUNT_FILE", path)]);
         assert!(told.contains("has no `private_key`"), "{told}");
         assert!(told.contains("has no `project_id`"), "{told}");
     }

@@ -54,7 +54,8 @@ fn a_pause_stops_pushes_a_resume_goes_on_and_a_withdrawal_ends_it() {
     house.set_status(&other, "DELETED");
     let seen = quiet(&house);
     assert!(seen < 2 * expected(DEVICES), "a withdrawn campaign sends nothing more");
-    let refused = house.api().put(&format!("/notifications/{other}/status"), &json!({"status": "LAUNCHED"}));
+    let refused =
+        house.api().put(&format!("/notifications/{other}/status"), &json!({"status": "LAUNCHED"}));
     assert!(refused.is_err(), "what is withdrawn stays withdrawn");
 }
 
@@ -78,7 +79,9 @@ fn rates_hold_and_change_while_running() {
     house.launch(&uuid);
     house.wait_settled(&uuid, 100);
     let (before, started) = (house.requests(), Instant::now());
-    house.wait("a second at the rate", || (started.elapsed() > Duration::from_secs(2)).then_some(()));
+    house.wait("a second at the rate", || {
+        (started.elapsed() > Duration::from_secs(2)).then_some(())
+    });
     let rate = (house.requests() - before) as f64 / started.elapsed().as_secs_f64();
     assert!((300.0..=560.0).contains(&rate), "{rate} a second at a limit of 500");
     let path = format!("/notifications/{uuid}/rate_limit");
@@ -111,15 +114,17 @@ fn a_scheduled_notification_waits_and_then_goes() {
     let ended = house.wait_sent(&uuid);
     let launched = ended["launched_at"].as_str().expect("a time");
     let launched = fanfare::domain::timestamp::Timestamp::parse(launched).expect("a time");
-    assert!(launched >= at && launched < at.plus(Duration::from_secs(5)), "due {at:?}, launched {launched:?}");
+    assert!(
+        launched >= at && launched < at.plus(Duration::from_secs(5)),
+        "due {at:?}, launched {launched:?}"
+    );
     assert_eq!(house.prove(1000).missed, 0);
 }
 
 #[test]
 fn failures_are_listed_by_reason_and_sent_again() {
-    let faults = [
-        "--fail", "apns:400:DeviceTokenNotForTopic:0.03", "--fail", "fcm:404:UNREGISTERED:0.02",
-    ];
+    let faults =
+        ["--fail", "apns:400:DeviceTokenNotForTopic:0.03", "--fail", "fcm:404:UNREGISTERED:0.02"];
     let house = House::start(&faults, UNLIMITED);
     house.register(DEVICES);
     let uuid = house.create(&json!({}));
@@ -131,7 +136,13 @@ fn failures_are_listed_by_reason_and_sent_again() {
     let path = format!("/notifications/{uuid}/failures?reason=DeviceTokenNotForTopic&size=1000");
     let listed = house.api().get(&path).expect("listed");
     assert_eq!(listed.as_array().map(Vec::len), Some(topic as usize));
-    assert!(listed.as_array().expect("a list").iter().all(|row| row["reason"] == "DeviceTokenNotForTopic"));
+    assert!(
+        listed
+            .as_array()
+            .expect("a list")
+            .iter()
+            .all(|row| row["reason"] == "DeviceTokenNotForTopic")
+    );
 
     // The fault is mended; what failed for that reason goes again, and nothing else.
     house.gateways.set_faults(&json!({})).expect("mended");
@@ -143,6 +154,9 @@ fn failures_are_listed_by_reason_and_sent_again() {
     assert_eq!(total(&second["sent"]), total(&first["sent"]) + topic);
     assert_eq!(settled(&second), expected(DEVICES));
     let left: &Value = &second["reasons"];
-    assert_eq!(left.as_object().map(|left| left.keys().cloned().collect::<Vec<_>>()), Some(vec!["UNREGISTERED".to_owned()]));
+    assert_eq!(
+        left.as_object().map(|left| left.keys().cloned().collect::<Vec<_>>()),
+        Some(vec!["UNREGISTERED".to_owned()])
+    );
     assert_eq!(house.prove(DEVICES).duplicates, 0);
 }

@@ -14,7 +14,8 @@ const SETTINGS: &str = "[limits]\nfcm_per_second = 0\nsave_interval_ms = 200\npa
 
 #[test]
 fn killed_at_random_moments_nobody_is_missed_and_only_the_last_moment_repeats() {
-    let gateways = ["--latency-ms", "5", "--jitter-ms", "20", "--fail", "apns:410:Unregistered:0.01"];
+    let gateways =
+        ["--latency-ms", "5", "--jitter-ms", "20", "--fail", "apns:410:Unregistered:0.01"];
     let mut house = House::start(&gateways, SETTINGS);
     house.register(DEVICES);
     let uuid = house.create(&json!({"rate_limit": 6000}));
@@ -45,7 +46,10 @@ fn killed_at_random_moments_nobody_is_missed_and_only_the_last_moment_repeats() 
         };
         repeated += 1;
         let in_moment = |kill: &u64| (kill.saturating_sub(MOMENT_MS)..=kill + 50).contains(first);
-        assert!(kills.iter().any(in_moment), "pushed at {first} ms and again at {ms}; kills {kills:?}");
+        assert!(
+            kills.iter().any(in_moment),
+            "pushed at {first} ms and again at {ms}; kills {kills:?}"
+        );
     }
     assert_eq!(repeated, proof.duplicates);
     let accepted = first_accepted.len() as u64;

@@ -28,7 +28,14 @@ fn connections_that_are_drained_lose_and_repeat_nothing() {
 
 #[test]
 fn answers_that_say_later_are_tried_again_until_they_are_taken() {
-    let faults = ["--fail", "apns:503:ServiceUnavailable:0.1", "--fail", "fcm:503:UNAVAILABLE:0.1", "--fail-times", "2"];
+    let faults = [
+        "--fail",
+        "apns:503:ServiceUnavailable:0.1",
+        "--fail",
+        "fcm:503:UNAVAILABLE:0.1",
+        "--fail-times",
+        "2",
+    ];
     let (house, ended) = sent_through(&faults);
     let proof = house.prove(DEVICES);
     assert_eq!((proof.missed, proof.duplicates, total(&ended["failed"])), (0, 0, 0), "{ended}");
@@ -36,7 +43,8 @@ fn answers_that_say_later_are_tried_again_until_they_are_taken() {
 
 #[test]
 fn streams_that_are_reset_and_connections_that_are_cut_are_sent_again() {
-    let (house, ended) = sent_through(&["--reset-every", "97", "--cut-every", "1500", "--latency-ms", "3"]);
+    let (house, ended) =
+        sent_through(&["--reset-every", "97", "--cut-every", "1500", "--latency-ms", "3"]);
     assert_eq!((house.prove(DEVICES).missed, total(&ended["failed"])), (0, 0), "{ended}");
 }
 

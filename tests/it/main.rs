@@ -1,5 +1,10 @@
 //! The integration tests, one binary: a module per concern, `support` for what they share.
 
 mod audience_property;
+mod campaign;
+mod command_line;
+mod crash;
+mod faults;
+mod native_api;
 mod storage_contract;
 mod support;

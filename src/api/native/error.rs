@@ -30,7 +30,10 @@ impl From<Error> for ApiError {
 impl ApiError {
     /// As it is for `/internal`, whose key is another header.
     pub fn internal(error: Error) -> Self {
-        Self { error, challenges: &[r#"ServerKey realm="fanfare internal", header="X-Server-Key""#] }
+        Self {
+            error,
+            challenges: &[r#"ServerKey realm="fanfare internal", header="X-Server-Key""#],
+        }
     }
 }
 

@@ -104,8 +104,10 @@ pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Error = ApiError;
-    type Future =
-        Map<<Bytes as FromRequest>::Future, fn(Result<Bytes, ActixError>) -> Result<Self, ApiError>>;
+    type Future = Map<
+        <Bytes as FromRequest>::Future,
+        fn(Result<Bytes, ActixError>) -> Result<Self, ApiError>,
+    >;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         Bytes::from_request(request, payload).map(|body| {
@@ -120,8 +122,10 @@ pub struct OptionalBody<T>(pub T);
 
 impl<T: DeserializeOwned + Default> FromRequest for OptionalBody<T> {
     type Error = ApiError;
-    type Future =
-        Map<<Bytes as FromRequest>::Future, fn(Result<Bytes, ActixError>) -> Result<Self, ApiError>>;
+    type Future = Map<
+        <Bytes as FromRequest>::Future,
+        fn(Result<Bytes, ActixError>) -> Result<Self, ApiError>,
+    >;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         Bytes::from_request(request, payload).map(|body| {

@@ -152,9 +152,6 @@ impl<'a> Fields<'a> {
 /// Apple: "a UNIX epoch expressed in seconds (UTC)"; 0 means not to store it.
 fn is_unix_time(value: &HeaderValue) -> bool {
     let is_digits = value.as_bytes().iter().all(u8::is_ascii_digit);
-    let parsed = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.parse::<i64>().ok());
+    let parsed = value.to_str().ok().and_then(|text| text.parse::<i64>().ok());
     is_digits && parsed.is_some()
 }

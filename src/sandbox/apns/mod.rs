@@ -62,12 +62,7 @@ pub(super) struct Session {
 
 impl Apns {
     pub(super) fn new(key: ProviderTokenKey, topic: String) -> Self {
-        Self {
-            key,
-            topic,
-            id_salt: rand::random(),
-            ids: AtomicU64::new(1),
-        }
+        Self { key, topic, id_salt: rand::random(), ids: AtomicU64::new(1) }
     }
 
     fn check(
@@ -88,9 +83,7 @@ impl Apns {
         fields.check_no_duplicates()?;
         if !session.has_certificate {
             let now_secs = now().as_secs();
-            session
-                .tokens
-                .check(&self.key, fields.authorization, now_secs)?;
+            session.tokens.check(&self.key, fields.authorization, now_secs)?;
         }
         check_device_token(token)?;
         fields.check(&self.topic, session.has_certificate)?;
@@ -112,9 +105,7 @@ impl Apns {
     fn next_id(&self) -> u128 {
         let number = self.ids.fetch_add(1, Ordering::Relaxed);
         let random = u128::from(self.id_salt) << 64 | u128::from(number);
-        uuid::Builder::from_random_bytes(random.to_be_bytes())
-            .into_uuid()
-            .as_u128()
+        uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid().as_u128()
     }
 
     fn accept(&self, apns_id: HeaderValue) -> Reply {
@@ -173,10 +164,7 @@ impl Gateway for Apns {
                 None => self.accept(apns_id),
             },
         };
-        Judgement {
-            reply,
-            push: Some(push),
-        }
+        Judgement { reply, push: Some(push) }
     }
 }
 
@@ -216,7 +204,5 @@ fn uuid_header(id: u128) -> HeaderValue {
 }
 
 fn now() -> std::time::Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

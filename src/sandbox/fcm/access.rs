@@ -67,10 +67,7 @@ struct Claims {
 
 impl AccessTokens {
     pub(super) fn new(key: ServiceAccountKey) -> Self {
-        Self {
-            key,
-            valid_until: Mutex::default(),
-        }
+        Self { key, valid_until: Mutex::default() }
     }
 
     /// Until when this `Authorization` is good, if it carries one of our tokens.
@@ -104,10 +101,7 @@ impl AccessTokens {
             .ok_or_else(|| refused(400, "invalid_request", "Missing parameter: assertion"))?;
         self.check_assertion(&assertion)?;
 
-        let token = format!(
-            "ya29.{}",
-            URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
-        );
+        let token = format!("ya29.{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
         let expires_in_secs = expires_in_secs.unwrap_or(EXPIRES_IN_SECS);
         let now = Instant::now();
         let mut tokens = self.lock();
@@ -141,10 +135,7 @@ impl AccessTokens {
                  the service account.",
             ));
         }
-        let now_secs = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+        let now_secs = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let life_secs = claims.exp.checked_sub(claims.iat);
         let is_short = life_secs.is_some_and(|life| life > 0 && life <= MAX_LIFE_SECS);
         if !is_short || claims.iat > now_secs || claims.exp <= now_secs {
@@ -161,18 +152,12 @@ impl AccessTokens {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
-        self.valid_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.valid_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn refused(status: u16, error: &'static str, description: impl Into<String>) -> Refused {
-    Refused {
-        status,
-        error,
-        description: description.into(),
-    }
+    Refused { status, error, description: description.into() }
 }
 
 impl Refused {
@@ -194,8 +179,7 @@ impl<'a> Form<'a> {
             .is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded");
         let text = std::str::from_utf8(&body.bytes).ok().filter(|_| is_form);
         let told = "The body is not application/x-www-form-urlencoded.";
-        text.map(Self)
-            .ok_or_else(|| refused(400, "invalid_request", told))
+        text.map(Self).ok_or_else(|| refused(400, "invalid_request", told))
     }
 
     fn value(&self, name: &str) -> Option<String> {

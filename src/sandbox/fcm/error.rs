@@ -48,13 +48,7 @@ impl FcmError {
             true => vec![json!({ "@type": FCM_ERROR, "errorCode": code })],
             false => Vec::new(),
         };
-        Self {
-            status,
-            code,
-            message: message.into(),
-            details,
-            retry_after_secs: None,
-        }
+        Self { status, code, message: message.into(), details, retry_after_secs: None }
     }
 
     pub(super) fn not_found() -> Self {

@@ -43,10 +43,7 @@ struct Mistake {
 #[derive(Debug)]
 enum What {
     UnknownName(String),
-    WrongValue {
-        type_name: &'static str,
-        value: String,
-    },
+    WrongValue { type_name: &'static str, value: String },
 }
 
 impl Message {
@@ -54,11 +51,7 @@ impl Message {
     pub(super) fn parse(body: &Body) -> Result<Self, FcmError> {
         let mut message = Self::default();
         let mut json = serde_json::Deserializer::from_slice(&body.bytes);
-        let walk = Walk {
-            kind: &REQUEST,
-            pick: Pick::Nothing,
-            message: &mut message,
-        };
+        let walk = Walk { kind: &REQUEST, pick: Pick::Nothing, message: &mut message };
         let result = walk.deserialize(&mut json).and_then(|()| json.end());
         match (message.mistake.take(), result) {
             (Some(mistake), _) => Err(mistake.into_error()),
@@ -86,9 +79,7 @@ impl Message {
             return Err(FcmError::invalid_field("message.token", told));
         }
         if let Some(key) = &self.reserved_key {
-            return Err(FcmError::invalid(format!(
-                "Invalid data payload key: {key}"
-            )));
+            return Err(FcmError::invalid(format!("Invalid data payload key: {key}")));
         }
         if self.ttl_secs > MAX_TTL_SECS {
             let told = "Invalid TTL: the maximum time to live is 4 weeks";
@@ -140,19 +131,14 @@ impl Message {
     pub(super) fn wrong<E: Error>(&mut self, kind: &Kind, value: impl fmt::Display) -> E {
         self.mistake = Some(Mistake {
             path: String::new(),
-            what: What::WrongValue {
-                type_name: kind.type_name(),
-                value: value.to_string(),
-            },
+            what: What::WrongValue { type_name: kind.type_name(), value: value.to_string() },
         });
         E::custom("wrong value")
     }
 
     pub(super) fn unknown<E: Error>(&mut self, name: &str) -> E {
-        self.mistake = Some(Mistake {
-            path: String::new(),
-            what: What::UnknownName(name.to_owned()),
-        });
+        self.mistake =
+            Some(Mistake { path: String::new(), what: What::UnknownName(name.to_owned()) });
         E::custom("unknown name")
     }
 

@@ -114,10 +114,8 @@ impl Fcm {
     }
 
     fn check_access(&self, session: &mut Session, head: &Parts) -> Result<(), FcmError> {
-        let authorization = head
-            .headers
-            .get(header::AUTHORIZATION)
-            .ok_or_else(FcmError::missing_credentials)?;
+        let authorization =
+            head.headers.get(header::AUTHORIZATION).ok_or_else(FcmError::missing_credentials)?;
         let now = Instant::now();
         if let Some((valid, until)) = &session.valid
             && valid == authorization
@@ -153,12 +151,12 @@ impl Fcm {
             id: None,
             collapse_id: None,
         };
-        let judged = self
-            .check(session, head, body, &mut push)
-            .and_then(|message| match faults.strike(&message.target) {
+        let judged = self.check(session, head, body, &mut push).and_then(|message| {
+            match faults.strike(&message.target) {
                 Some(rule) => Err(FcmError::from_rule(rule)),
                 None => Ok(message),
-            });
+            }
+        });
         let reply = match judged {
             Ok(_) => {
                 let id = self.next_id();

@@ -59,10 +59,8 @@ const fn picked(name: &'static str, kind: Kind, pick: Pick) -> Field {
 use Kind::{AnyObject, Bool, Color, Duration, Enum, Integer, List, Number, Object, Text, TextMap};
 
 /// The body of `messages:send`.
-pub(super) static REQUEST: Kind = Object(&[
-    field("validate_only", Bool),
-    field("message", Object(MESSAGE)),
-]);
+pub(super) static REQUEST: Kind =
+    Object(&[field("validate_only", Bool), field("message", Object(MESSAGE))]);
 
 const MESSAGE: &[Field] = &[
     // Output only, and ignored as such.
@@ -78,11 +76,7 @@ const MESSAGE: &[Field] = &[
     picked("condition", Text, Pick::Condition),
 ];
 
-const NOTIFICATION: &[Field] = &[
-    field("title", Text),
-    field("body", Text),
-    field("image", Text),
-];
+const NOTIFICATION: &[Field] = &[field("title", Text), field("body", Text), field("image", Text)];
 
 const FCM_OPTIONS: &[Field] = &[field("analytics_label", Text)];
 
@@ -132,18 +126,12 @@ const ANDROID_NOTIFICATION: &[Field] = &[
     field("default_vibrate_timings", Bool),
     field("default_light_settings", Bool),
     field("vibrate_timings", List(&Duration)),
-    field(
-        "visibility",
-        Enum(&["VISIBILITY_UNSPECIFIED", "PRIVATE", "PUBLIC", "SECRET"]),
-    ),
+    field("visibility", Enum(&["VISIBILITY_UNSPECIFIED", "PRIVATE", "PUBLIC", "SECRET"])),
     field("notification_count", Integer),
     field("light_settings", Object(LIGHT_SETTINGS)),
     field("image", Text),
     field("bypass_proxy_notification", Bool),
-    field(
-        "proxy",
-        Enum(&["PROXY_UNSPECIFIED", "ALLOW", "DENY", "IF_PRIORITY_LOWERED"]),
-    ),
+    field("proxy", Enum(&["PROXY_UNSPECIFIED", "ALLOW", "DENY", "IF_PRIORITY_LOWERED"])),
 ];
 
 const LIGHT_SETTINGS: &[Field] = &[
@@ -152,12 +140,8 @@ const LIGHT_SETTINGS: &[Field] = &[
     field("light_off_duration", Duration),
 ];
 
-const LIGHT_COLOR: &[Field] = &[
-    field("red", Number),
-    field("green", Number),
-    field("blue", Number),
-    field("alpha", Number),
-];
+const LIGHT_COLOR: &[Field] =
+    &[field("red", Number), field("green", Number), field("blue", Number), field("alpha", Number)];
 
 const WEBPUSH: &[Field] = &[
     field("headers", TextMap),

@@ -87,11 +87,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             return Err(self.message.wrong(self.kind, "a list"));
         };
         for index in 0_usize.. {
-            let walk = Walk {
-                kind,
-                pick: self.pick,
-                message: &mut *self.message,
-            };
+            let walk = Walk { kind, pick: self.pick, message: &mut *self.message };
             match list.next_element_seed(walk) {
                 Ok(Some(())) => {}
                 Ok(None) => break,
@@ -132,11 +128,7 @@ impl Walk<'_> {
                 Pick::Nothing if is_payload => Pick::Payload,
                 pick => pick,
             };
-            let walk = Walk {
-                kind: &field.kind,
-                pick,
-                message: &mut *self.message,
-            };
+            let walk = Walk { kind: &field.kind, pick, message: &mut *self.message };
             if let Err(error) = map.next_value_seed(walk) {
                 self.message.locate(format_args!("{}", field.name));
                 return Err(error);
@@ -152,11 +144,7 @@ impl Walk<'_> {
             if self.pick == Pick::Data {
                 self.message.note_data_key(&key);
             }
-            let walk = Walk {
-                kind: &Kind::Text,
-                pick: self.pick,
-                message: &mut *self.message,
-            };
+            let walk = Walk { kind: &Kind::Text, pick: self.pick, message: &mut *self.message };
             if let Err(error) = map.next_value_seed(walk) {
                 self.message.locate(format_args!("[{index}].value"));
                 return Err(error);

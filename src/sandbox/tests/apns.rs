@@ -34,9 +34,7 @@ async fn accepts_a_push_and_records_it() {
     let bearer = bearer(&site);
     let id = "123E4567-e89b-12d3-a456-426655440000";
     let changes = [("apns-id", id), ("apns-collapse-id", "campaign")];
-    let answer = client
-        .post(&path(), &fields(&bearer, &changes), PAYLOAD)
-        .await;
+    let answer = client.post(&path(), &fields(&bearer, &changes), PAYLOAD).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("apns-id"), id);
     assert_eq!(answer.header("apns-unique-id").len(), 36);
@@ -53,10 +51,7 @@ async fn accepts_a_push_and_records_it() {
     assert_eq!(records[0].collapse_id, "campaign");
     assert!(records[0].accepted());
     let stats = site.stats(Provider::Apns);
-    assert_eq!(
-        (stats.requests, stats.accepted, stats.connections),
-        (2, 2, 1)
-    );
+    assert_eq!((stats.requests, stats.accepted, stats.connections), (2, 2, 1));
 }
 
 #[tokio::test]
@@ -68,10 +63,7 @@ async fn refuses_what_apple_refuses_about_header_fields() {
     let rows: [(&[(&str, &str)], &str); 17] = [
         (&[("apns-topic", "-")], "MissingTopic"),
         (&[("apns-topic", "not a topic")], "BadTopic"),
-        (
-            &[("apns-topic", "com.example.other")],
-            "DeviceTokenNotForTopic",
-        ),
+        (&[("apns-topic", "com.example.other")], "DeviceTokenNotForTopic"),
         (&[("apns-push-type", "voip")], "DeviceTokenNotForTopic"),
         (&[("apns-push-type", "-")], "InvalidPushType"),
         (&[("apns-push-type", "Alert")], "InvalidPushType"),
@@ -82,21 +74,13 @@ async fn refuses_what_apple_refuses_about_header_fields() {
         (&[("apns-expiration", "")], "BadExpirationDate"),
         (&[("apns-expiration", "1.5")], "BadExpirationDate"),
         (&[("apns-collapse-id", &long)], "BadCollapseId"),
-        (
-            &[("apns-id", "123e4567e89b12d3a456426655440000")],
-            "BadMessageId",
-        ),
+        (&[("apns-id", "123e4567e89b12d3a456426655440000")], "BadMessageId"),
         (&[("apns-id", "no")], "BadMessageId"),
-        (
-            &[("apns-id", "{123e4567-e89b-12d3-a456-426655440000}")],
-            "BadMessageId",
-        ),
+        (&[("apns-id", "{123e4567-e89b-12d3-a456-426655440000}")], "BadMessageId"),
         (&[("apns-id", "")], "BadMessageId"),
     ];
     for (changes, reason) in rows {
-        let answer = client
-            .post(&path(), &fields(&bearer, changes), PAYLOAD)
-            .await;
+        let answer = client.post(&path(), &fields(&bearer, changes), PAYLOAD).await;
         assert_eq!(answer.reason(), (400, reason.to_owned()), "{changes:?}");
     }
     let mut twice = fields(&bearer, &[]);
@@ -128,9 +112,7 @@ async fn accepts_every_push_type_with_its_topic() {
             ("apns-priority", "5"),
             ("apns-expiration", "0"),
         ];
-        let answer = client
-            .post(&path(), &fields(&bearer, &changes), PAYLOAD)
-            .await;
+        let answer = client.post(&path(), &fields(&bearer, &changes), PAYLOAD).await;
         assert_eq!(answer.status, 200, "{push_type}");
     }
 }
@@ -177,10 +159,7 @@ async fn judges_provider_tokens() {
         (other_payload, "InvalidProviderToken"),
         (bearer_at(&site, now - 3605), "ExpiredProviderToken"),
         (bearer_at(&site, now + 600), "InvalidProviderToken"),
-        (
-            sign(header.clone(), json!({ "iss": "SOMEONE123", "iat": now })),
-            "InvalidProviderToken",
-        ),
+        (sign(header.clone(), json!({ "iss": "SOMEONE123", "iat": now })), "InvalidProviderToken"),
         (
             sign(
                 json!({ "alg": "ES256", "kid": "OTHERKEY12" }),
@@ -189,16 +168,10 @@ async fn judges_provider_tokens() {
             "InvalidProviderToken",
         ),
         (
-            sign(
-                json!({ "alg": "ES256" }),
-                json!({ "iss": team_id, "iat": now }),
-            ),
+            sign(json!({ "alg": "ES256" }), json!({ "iss": team_id, "iat": now })),
             "InvalidProviderToken",
         ),
-        (
-            sign(header, json!({ "iss": team_id, "iat": now.to_string() })),
-            "InvalidProviderToken",
-        ),
+        (sign(header, json!({ "iss": team_id, "iat": now.to_string() })), "InvalidProviderToken"),
     ];
     for (bearer, reason) in rows {
         let mut client = Client::apns(&site).await;
@@ -238,13 +211,8 @@ async fn limits_payloads() {
         format!(r#"{{"aps":{{}},"x":"{}"}}"#, "x".repeat(length - empty))
     };
     let alert = fields(&bearer, &[]);
-    let voip = fields(
-        &bearer,
-        &[
-            ("apns-push-type", "voip"),
-            ("apns-topic", "com.example.fanfare.voip"),
-        ],
-    );
+    let voip =
+        fields(&bearer, &[("apns-push-type", "voip"), ("apns-topic", "com.example.fanfare.voip")]);
     for (fields, length, status) in [
         (&alert, 4096, 200),
         (&alert, 4097, 413),
@@ -252,9 +220,7 @@ async fn limits_payloads() {
         (&voip, 5121, 413),
         (&alert, 300_000, 413),
     ] {
-        let answer = client
-            .post(&path(), fields, of_length(length).as_bytes())
-            .await;
+        let answer = client.post(&path(), fields, of_length(length).as_bytes()).await;
         assert_eq!(answer.status, status, "{length}");
     }
     for body in ["", "[]", "{}", "{\"aps\":[]}", "{\"aps\":1}", "{\"aps\":{}"] {
@@ -271,10 +237,7 @@ async fn takes_a_client_certificate_instead_of_a_token() {
     let mut client = Client::apns_with_certificate(&site).await;
     let bare = [("apns-push-type", "alert")];
     assert_eq!(client.post(&path(), &bare, PAYLOAD).await.status, 200);
-    let other = [
-        ("apns-push-type", "alert"),
-        ("apns-topic", "com.example.other"),
-    ];
+    let other = [("apns-push-type", "alert"), ("apns-topic", "com.example.other")];
     let answer = client.post(&path(), &other, PAYLOAD).await;
     assert_eq!(answer.reason(), (400, "TopicDisallowed".to_owned()));
 }

@@ -28,10 +28,7 @@ async fn shows_health_stats_and_records() {
     let query = "/records?provider=fcm&status=accepted";
     let (_, accepted) = control(&site, "GET", query, "").await;
     let columns: Vec<&str> = accepted.trim_end().split('\t').collect();
-    assert_eq!(
-        columns[..4],
-        ["fcm", "token-that-is-long-enough", "200", ""]
-    );
+    assert_eq!(columns[..4], ["fcm", "token-that-is-long-enough", "200", ""]);
     assert_eq!(columns.len(), 7);
     let (_, rejected) = control(&site, "GET", "/records?status=rejected", "").await;
     assert!(rejected.starts_with("fcm\tshort\t400\tINVALID_ARGUMENT\t\t\t"));
@@ -65,10 +62,7 @@ async fn changes_faults_and_names_unknown_fields() {
     for (plan, told) in [
         (r#"{"apns":{"latency":1}}"#, "unknown field `latency`"),
         (r#"{"mail":{}}"#, "unknown field `mail`"),
-        (
-            r#"{"apns":{"rules":[{"status":200,"reason":"x"}]}}"#,
-            "status 200",
-        ),
+        (r#"{"apns":{"rules":[{"status":200,"reason":"x"}]}}"#, "status 200"),
     ] {
         let (status, answer) = control(&site, "PUT", "/faults", plan).await;
         assert_eq!(status, 400);
@@ -86,10 +80,7 @@ async fn prints_a_configuration() {
     assert!(config.contains(&format!("endpoint = \"{}\"", site.apns_url())));
     assert!(config.contains(&format!("token_uri = \"{}\"", site.token_uri())));
     assert!(config.contains(&format!("key_id = \"{}\"", credentials.apns_key_id)));
-    assert_eq!(
-        (credentials.apns_key_id.len(), credentials.app_key.len()),
-        (10, 24)
-    );
+    assert_eq!((credentials.apns_key_id.len(), credentials.app_key.len()), (10, 24));
     for file in [
         &credentials.ca_file,
         &credentials.apns_key_file,
@@ -126,12 +117,7 @@ fn flags_make_faults() {
     assert_eq!(plan.fcm.rules[0].retry_after_secs, Some(3));
     assert_eq!((plan.fcm.latency_ms, plan.apns.goaway_every), (5, 7));
     assert!(plan.apns.refuse && plan.fcm.refuse);
-    for flag in [
-        "apns:410:Unregistered",
-        "mail:1:x:0.5",
-        "apns:x:y:1",
-        "apns:410:x:y",
-    ] {
+    for flag in ["apns:410:Unregistered", "mail:1:x:0.5", "apns:x:y:1", "apns:410:x:y"] {
         assert!(Command::try_parse_from(["sandbox", "--fail", flag]).is_err());
     }
     let command = Command::try_parse_from(["sandbox", "--fail", "apns:410:x:2"]);

@@ -20,24 +20,16 @@ async fn push(client: &mut Client, bearer: &str, token: &str) -> Result<Answer, 
 }
 
 fn apns(faults: Faults) -> FaultPlan {
-    FaultPlan {
-        apns: faults,
-        fcm: Faults::default(),
-    }
+    FaultPlan { apns: faults, fcm: Faults::default() }
 }
 
 #[test]
 fn a_share_strikes_the_same_tokens_every_time() {
-    let mut rules = vec![
-        FaultRule::new(410, "Unregistered"),
-        FaultRule::new(429, "TooManyRequests"),
-    ];
+    let mut rules =
+        vec![FaultRule::new(410, "Unregistered"), FaultRule::new(429, "TooManyRequests")];
     rules[0].share = 0.1;
     rules[1].share = 0.2;
-    let set = Faults {
-        rules,
-        ..Faults::default()
-    };
+    let set = Faults { rules, ..Faults::default() };
     let (first, second) = (ActiveFaults::new(set.clone()), ActiveFaults::new(set));
     let mut struck = [0, 0];
     for number in 0..20_000 {
@@ -62,22 +54,14 @@ async fn times_lets_retries_through() {
     let mut rule = FaultRule::new(503, "ServiceUnavailable");
     rule.times = Some(2);
     let rules = vec![rule];
-    let site = site_with(apns(Faults {
-        rules,
-        ..Faults::default()
-    }))
-    .await;
+    let site = site_with(apns(Faults { rules, ..Faults::default() })).await;
     let mut client = Client::apns(&site).await;
     let bearer = bearer(&site);
     for status in [503, 503, 200, 200] {
-        let answer = push(&mut client, &bearer, &token(1))
-            .await
-            .expect("an answer");
+        let answer = push(&mut client, &bearer, &token(1)).await.expect("an answer");
         assert_eq!(answer.status, status);
     }
-    let answer = push(&mut client, &bearer, &token(2))
-        .await
-        .expect("an answer");
+    let answer = push(&mut client, &bearer, &token(2)).await.expect("an answer");
     assert_eq!(answer.status, 503);
 }
 
@@ -87,31 +71,19 @@ async fn a_gone_token_comes_with_a_timestamp() {
     rule.token_prefix = Some("dead".to_owned());
     rule.timestamp_ms = Some(1234);
     let rules = vec![rule];
-    let site = site_with(apns(Faults {
-        rules,
-        ..Faults::default()
-    }))
-    .await;
+    let site = site_with(apns(Faults { rules, ..Faults::default() })).await;
     let mut client = Client::apns(&site).await;
     let bearer = bearer(&site);
     let dead = format!("dead{}", "0".repeat(60));
     let answer = push(&mut client, &bearer, &dead).await.expect("an answer");
-    assert_eq!(
-        answer.json(),
-        json!({ "reason": "Unregistered", "timestamp": 1234 })
-    );
-    let answer = push(&mut client, &bearer, &token(1))
-        .await
-        .expect("an answer");
+    assert_eq!(answer.json(), json!({ "reason": "Unregistered", "timestamp": 1234 }));
+    let answer = push(&mut client, &bearer, &token(1)).await.expect("an answer");
     assert_eq!(answer.status, 200);
 }
 
 #[tokio::test]
 async fn goaway_finishes_what_was_accepted() {
-    let faults = Faults {
-        goaway_every: 3,
-        ..Faults::default()
-    };
+    let faults = Faults { goaway_every: 3, ..Faults::default() };
     let site = site_with(apns(faults)).await;
     let mut client = Client::apns(&site).await;
     let bearer = bearer(&site);
@@ -130,11 +102,7 @@ async fn goaway_finishes_what_was_accepted() {
 #[tokio::test]
 async fn every_nth_stream_is_reset() {
     for delivered in [false, true] {
-        let faults = Faults {
-            reset_every: 2,
-            reset_delivered: delivered,
-            ..Faults::default()
-        };
+        let faults = Faults { reset_every: 2, reset_delivered: delivered, ..Faults::default() };
         let site = site_with(apns(faults)).await;
         let mut client = Client::apns(&site).await;
         let bearer = bearer(&site);
@@ -158,10 +126,7 @@ async fn every_nth_stream_is_reset() {
 
 #[tokio::test]
 async fn a_cut_ends_the_connection_without_goodbye() {
-    let faults = Faults {
-        cut_every: 2,
-        ..Faults::default()
-    };
+    let faults = Faults { cut_every: 2, ..Faults::default() };
     let site = site_with(apns(faults)).await;
     let mut client = Client::apns(&site).await;
     let bearer = bearer(&site);
@@ -180,24 +145,11 @@ async fn refuse_closes_the_port_and_opens_it_again() {
     let mut client = Client::apns(&site).await;
     assert!(push(&mut client, &bearer, &token(1)).await.is_ok());
 
-    let refusing = apns(Faults {
-        refuse: true,
-        ..Faults::default()
-    });
+    let refusing = apns(Faults { refuse: true, ..Faults::default() });
     site.set_faults(refusing).expect("valid faults");
     // The open connection is dropped after the listener is.
     drop(soon(client.connection).await);
-    assert!(
-        push(
-            &mut Client {
-                ..closed(client.send)
-            },
-            &bearer,
-            &token(2)
-        )
-        .await
-        .is_err()
-    );
+    assert!(push(&mut Client { ..closed(client.send) }, &bearer, &token(2)).await.is_err());
     let refused = TcpStream::connect(site.sandbox.apns).await;
     let kind = refused.expect_err("a refusal").kind();
     assert_eq!(kind, std::io::ErrorKind::ConnectionRefused);
@@ -223,22 +175,12 @@ fn closed(send: SendRequest<Bytes>) -> Client {
 
 #[tokio::test]
 async fn a_black_hole_answers_nothing_until_it_is_lifted() {
-    let site = site_with(apns(Faults {
-        black_hole: true,
-        ..Faults::default()
-    }))
-    .await;
+    let site = site_with(apns(Faults { black_hole: true, ..Faults::default() })).await;
     let tls = connect(&site, site.sandbox.apns, b"h2", false).await;
-    let (send, mut connection) = h2::client::handshake(tls.expect("TLS"))
-        .await
-        .expect("HTTP/2");
+    let (send, mut connection) = h2::client::handshake(tls.expect("TLS")).await.expect("HTTP/2");
     let mut pings = connection.ping_pong().expect("pings");
     let connection = tokio::spawn(connection);
-    let mut client = Client {
-        send,
-        connection,
-        base: site.apns_url(),
-    };
+    let mut client = Client { send, connection, base: site.apns_url() };
     let bearer = bearer(&site);
     let pong = pings.ping(h2::Ping::opaque());
     let mut answers = std::pin::pin!(async {
@@ -265,9 +207,7 @@ async fn latency_overlaps_and_streams_are_limited() {
     let bearer = bearer(&site);
     let started = std::time::Instant::now();
     // The first answer comes after SETTINGS, from which h2 learns the limit.
-    push(&mut client, &bearer, &token(0))
-        .await
-        .expect("an answer");
+    push(&mut client, &bearer, &token(0)).await.expect("an answer");
     let fields = [
         ("authorization", bearer.as_str()),
         ("apns-topic", "com.example.fanfare"),

@@ -5,10 +5,7 @@ use super::*;
 const TOKEN: &str = "fcm-registration_token:0123456789";
 
 fn send_path(site: &Site) -> String {
-    format!(
-        "/v1/projects/{}/messages:send",
-        site.credentials().project_id
-    )
+    format!("/v1/projects/{}/messages:send", site.credentials().project_id)
 }
 
 fn form(assertion: &str) -> String {
@@ -18,9 +15,7 @@ fn form(assertion: &str) -> String {
 
 async fn ask_for_token(client: &mut Client, assertion: &str) -> Answer {
     let kind = [("content-type", "application/x-www-form-urlencoded")];
-    client
-        .post("/token", &kind, form(assertion).as_bytes())
-        .await
+    client.post("/token", &kind, form(assertion).as_bytes()).await
 }
 
 /// A connection and an `authorization` that is good on it.
@@ -32,13 +27,8 @@ pub(super) async fn authorised(site: &Site) -> (Client, String) {
 }
 
 pub(super) async fn send(site: &Site, client: &mut Client, bearer: &str, body: &Value) -> Answer {
-    let fields = [
-        ("authorization", bearer),
-        ("content-type", "application/json"),
-    ];
-    client
-        .post(&send_path(site), &fields, body.to_string().as_bytes())
-        .await
+    let fields = [("authorization", bearer), ("content-type", "application/json")];
+    client.post(&send_path(site), &fields, body.to_string().as_bytes()).await
 }
 
 #[tokio::test]
@@ -52,9 +42,7 @@ async fn issues_access_tokens() {
     assert_eq!(granted["token_type"], "Bearer");
     assert_eq!(site.stats(Provider::Fcm).tokens_issued, 1);
     assert_eq!(site.stats(Provider::Fcm).requests, 0);
-    let google = assertion(&site, |c| {
-        c["aud"] = json!("https://oauth2.googleapis.com/token")
-    });
+    let google = assertion(&site, |c| c["aud"] = json!("https://oauth2.googleapis.com/token"));
     assert_eq!(ask_for_token(&mut client, &google).await.status, 200);
 }
 
@@ -65,14 +53,8 @@ async fn refuses_bad_assertions() {
     let now = now_secs();
     type Change = fn(&mut Value, u64);
     let rows: [(Change, &str); 6] = [
-        (
-            |c, _| c["iss"] = json!("someone@example.com"),
-            "invalid_grant",
-        ),
-        (
-            |c, _| c["aud"] = json!("https://example.com/token"),
-            "invalid_grant",
-        ),
+        (|c, _| c["iss"] = json!("someone@example.com"), "invalid_grant"),
+        (|c, _| c["aud"] = json!("https://example.com/token"), "invalid_grant"),
         (|c, now| c["exp"] = json!(now + 3700), "invalid_grant"),
         (
             |c, now| {
@@ -139,11 +121,7 @@ async fn names_the_field_that_is_wrong() {
     };
     let rows = [
         (json!({ "to": "x" }), "", unknown("to", "")),
-        (
-            json!({ "message": { "tokens": [] } }),
-            "message",
-            unknown("tokens", " at 'message'"),
-        ),
+        (json!({ "message": { "tokens": [] } }), "message", unknown("tokens", " at 'message'")),
         (
             json!({ "message": { "token": TOKEN, "android": { "notification": { "badge": 1 } } } }),
             "message.android.notification",
@@ -205,18 +183,9 @@ async fn refuses_messages_that_fcm_refuses() {
             json!({ "token": format!("{TOKEN} {TOKEN}") }),
             "The registration token is not a valid FCM registration token",
         ),
-        (
-            json!({ "token": TOKEN, "data": { "from": "x" } }),
-            "Invalid data payload key: from",
-        ),
-        (
-            json!({ "token": TOKEN, "data": { "k": big } }),
-            "Android message is too big",
-        ),
-        (
-            json!({ "token": TOKEN, "notification": { "body": big } }),
-            "Android message is too big",
-        ),
+        (json!({ "token": TOKEN, "data": { "from": "x" } }), "Invalid data payload key: from"),
+        (json!({ "token": TOKEN, "data": { "k": big } }), "Android message is too big"),
+        (json!({ "token": TOKEN, "notification": { "body": big } }), "Android message is too big"),
         (
             json!({ "token": TOKEN, "android": { "ttl": "2419201s" } }),
             "Invalid TTL: the maximum time to live is 4 weeks",
@@ -230,22 +199,11 @@ async fn refuses_messages_that_fcm_refuses() {
         assert_eq!(error["message"], told);
         assert_eq!(error["details"][0]["errorCode"], "INVALID_ARGUMENT");
     }
-    let fields = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
-    let answer = client
-        .post(&send_path(&site), &fields, b"{\"message\":")
-        .await;
+    let fields = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let answer = client.post(&send_path(&site), &fields, b"{\"message\":").await;
     assert_eq!(answer.status, 400);
-    let plain = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "text/plain"),
-    ];
-    assert_eq!(
-        client.post(&send_path(&site), &plain, b"{}").await.status,
-        400
-    );
+    let plain = [("authorization", bearer.as_str()), ("content-type", "text/plain")];
+    assert_eq!(client.post(&send_path(&site), &plain, b"{}").await.status, 400);
 }
 
 #[tokio::test]
@@ -262,9 +220,7 @@ async fn checks_access_tokens_and_projects() {
     let answer = client.post(&send_path(&site), &[json], b"{}").await;
     assert_eq!(answer.status, 401);
     let fields = [("authorization", bearer.as_str()), json];
-    let other = client
-        .post("/v1/projects/other/messages:send", &fields, b"{}")
-        .await;
+    let other = client.post("/v1/projects/other/messages:send", &fields, b"{}").await;
     assert_eq!(other.status, 403);
     assert_eq!(other.json()["error"]["status"], "PERMISSION_DENIED");
     assert_eq!(client.post("/fcm/send", &fields, b"{}").await.status, 404);

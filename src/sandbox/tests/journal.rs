@@ -29,10 +29,7 @@ fn records_read_back_as_written() {
         journal.append(Provider::Fcm, &rejected);
         let record = journal.snapshot().last().expect("a record");
         assert_eq!(record.token, token[..token.len().min(4096)]);
-        assert_eq!(
-            (record.status, record.reason.as_str()),
-            (410, "Unregistered")
-        );
+        assert_eq!((record.status, record.reason.as_str()), (410, "Unregistered"));
         assert!(record.id.is_empty() && record.collapse_id.is_empty());
     }
 }

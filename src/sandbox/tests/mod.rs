@@ -36,9 +36,7 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn soon<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("it happens soon")
+    tokio::time::timeout(PATIENCE, future).await.expect("it happens soon")
 }
 
 /// A sandbox and the directory it lives in.
@@ -82,18 +80,12 @@ impl Answer {
 
     /// The reason APNs gives.
     fn reason(&self) -> (u16, String) {
-        let reason = self.json()["reason"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let reason = self.json()["reason"].as_str().unwrap_or_default().to_owned();
         (self.status, reason)
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
@@ -123,11 +115,7 @@ impl Client {
     async fn over(tls: TlsStream<TcpStream>, base: String) -> Self {
         let (send, connection) = h2::client::handshake(tls).await.expect("HTTP/2");
         let connection = tokio::spawn(connection);
-        Self {
-            send,
-            connection,
-            base,
-        }
+        Self { send, connection, base }
     }
 
     /// Sends a request without waiting for its answer.
@@ -138,9 +126,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<ResponseFuture, h2::Error> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -174,11 +160,7 @@ async fn finish(answer: ResponseFuture) -> Result<Answer, h2::Error> {
     while let Some(data) = stream.data().await {
         body.extend_from_slice(&data?);
     }
-    Ok(Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body: body.into(),
-    })
+    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.into() })
 }
 
 async fn connect(
@@ -209,9 +191,7 @@ async fn connect(
     config.alpn_protocols = vec![protocol.to_vec()];
     let tcp = TcpStream::connect(address).await?;
     let name = ServerName::try_from("127.0.0.1").expect("a name");
-    TlsConnector::from(Arc::new(config))
-        .connect(name, tcp)
-        .await
+    TlsConnector::from(Arc::new(config)).connect(name, tcp).await
 }
 
 fn now_secs() -> u64 {
@@ -265,13 +245,8 @@ fn assertion(site: &Site, change: impl FnOnce(&mut Value)) -> String {
     let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).expect("PKCS#8");
     let pair = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).expect("an RSA key");
     let mut signature = vec![0; pair.public().modulus_len()];
-    pair.sign(
-        &RSA_PKCS1_SHA256,
-        &SystemRandom::new(),
-        signed.as_bytes(),
-        &mut signature,
-    )
-    .expect("a signature");
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+        .expect("a signature");
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
@@ -284,9 +259,7 @@ async fn control(site: &Site, method: &str, path: &str, body: &str) -> (u16, Str
     );
     tcp.write_all(request.as_bytes()).await.expect("sent");
     let mut text = String::new();
-    soon(tcp.read_to_string(&mut text))
-        .await
-        .expect("an answer");
+    soon(tcp.read_to_string(&mut text)).await.expect("an answer");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
     let body = match head.contains("chunked") {

@@ -68,7 +68,8 @@ impl Notifications {
         key: Option<&str>,
         now: Timestamp,
     ) -> Result<NotificationView> {
-        let key = key.map(|key| IdempotencyKey { key: format!("create:{key}"), digest: digest_of(edit) });
+        let key =
+            key.map(|key| IdempotencyKey { key: format!("create:{key}"), digest: digest_of(edit) });
         if let Some(key) = &key
             && let Some(made) = self.stores.notifications.answered(app, key).await?
         {
@@ -237,9 +238,8 @@ fn check_options(message: &Message) -> Result<()> {
         ("sound", &options.sound, MAX_SOUND_BYTES),
     ];
     for (field, text, most) in texts {
-        let fits = |text: &String| {
-            (1..=most).contains(&text.len()) && !text.chars().any(char::is_control)
-        };
+        let fits =
+            |text: &String| (1..=most).contains(&text.len()) && !text.chars().any(char::is_control);
         if !text.as_ref().is_none_or(fits) {
             let what = format!("must have 1 to {most} bytes and no control characters");
             return Err(Error::invalid(field, what));
@@ -268,7 +268,8 @@ mod tests {
         for good in ["https://a.example/x.png", "HTTP://a", "https://ä.example/ü?x=1"] {
             assert!(check_web_url("image_url", Some(good)).is_ok(), "{good}");
         }
-        for bad in ["", "ftp://a", "a.png", "https://", "https:///x", "https://a b", "javascript:x"] {
+        for bad in ["", "ftp://a", "a.png", "https://", "https:///x", "https://a b", "javascript:x"]
+        {
             assert!(check_web_url("image_url", Some(bad)).is_err(), "{bad}");
         }
         assert!(check_url("deep_link", Some("shop://orders/1")).is_ok());
@@ -278,7 +279,8 @@ mod tests {
     #[test]
     fn only_a_schedule_far_in_the_past_is_refused() {
         let now = Timestamp(1_000_000);
-        let at = |at| NotificationEdit { scheduled_at: Some(Some(Timestamp(at))), ..Default::default() };
+        let at =
+            |at| NotificationEdit { scheduled_at: Some(Some(Timestamp(at))), ..Default::default() };
         assert!(check_schedule(&at(940_000), now).is_ok());
         assert!(check_schedule(&at(939_999), now).is_err());
         assert!(check_schedule(&NotificationEdit::default(), now).is_ok());

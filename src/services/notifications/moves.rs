@@ -7,8 +7,7 @@
 use super::{NotificationView, Notifications, draft::check_rate, view};
 use crate::{
     domain::{
-        Error, Result,
-        audience,
+        Error, Result, audience,
         campaign::{FailureFilter, RoundPlan},
         ids::{AppName, NotificationId},
         notification::{Notification, Status},
@@ -59,8 +58,7 @@ impl Notifications {
                         "it was launched before and is {status} now"
                     )));
                 }
-                let next =
-                    if notification.is_due(now) { Status::Launched } else { Status::Queued };
+                let next = if notification.is_due(now) { Status::Launched } else { Status::Queued };
                 notification.move_to(next, now)?;
                 Ok(Decision::Store)
             })

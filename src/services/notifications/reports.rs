@@ -46,10 +46,7 @@ impl Notifications {
             return Err(Error::not_found(format!("device_ids: there is no {}", named(&unknown))));
         }
         if !events.devices.is_empty() {
-            self.stores
-                .ledger
-                .log(notification.uuid, &events.devices, events.kind, now)
-                .await?;
+            self.stores.ledger.log(notification.uuid, &events.devices, events.kind, now).await?;
         }
         Ok(events.devices.len())
     }
@@ -72,7 +69,8 @@ impl Notifications {
 }
 
 fn named(ids: &[DeviceId]) -> String {
-    let mut text = ids.iter().take(MAX_NAMED).map(DeviceId::to_string).collect::<Vec<_>>().join(", ");
+    let mut text =
+        ids.iter().take(MAX_NAMED).map(DeviceId::to_string).collect::<Vec<_>>().join(", ");
     if ids.len() > MAX_NAMED {
         text.push_str(&format!(" and {} more", ids.len() - MAX_NAMED));
     }

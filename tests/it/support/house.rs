@@ -32,7 +32,8 @@ impl House {
     /// Starts gateways with these arguments, and a server with these settings.
     pub fn start(gateway_arguments: &[&str], settings: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let gateways = Gateways::start(program(), directory.path(), gateway_arguments).expect("gateways");
+        let gateways =
+            Gateways::start(program(), directory.path(), gateway_arguments).expect("gateways");
         let mut house = Self { directory, gateways, server: None, settings: settings.to_owned() };
         house.start_server();
         house
@@ -40,7 +41,8 @@ impl House {
 
     /// Starts the server on the store that is there.
     pub fn start_server(&mut self) {
-        let server = Server::start(program(), self.directory.path(), &self.gateways, &self.settings);
+        let server =
+            Server::start(program(), self.directory.path(), &self.gateways, &self.settings);
         self.server = Some(server.expect("a server"));
     }
 
@@ -87,7 +89,9 @@ impl House {
 
     /// Waits until it is SENT; it as the API shows it then.
     pub fn wait_sent(&self, uuid: &str) -> Value {
-        self.wait("SENT", || Some(self.notification(uuid)).filter(|now| now["status"] == json!(SENT)))
+        self.wait("SENT", || {
+            Some(self.notification(uuid)).filter(|now| now["status"] == json!(SENT))
+        })
     }
 
     /// Waits until so many of it have their outcome.
@@ -128,7 +132,10 @@ impl House {
     /// How many requests the gateways have seen.
     pub fn requests(&self) -> u64 {
         let stats = self.gateways.stats().expect("stats");
-        ["apns", "fcm"].iter().map(|provider| stats[provider]["requests"].as_u64().expect("a number")).sum()
+        ["apns", "fcm"]
+            .iter()
+            .map(|provider| stats[provider]["requests"].as_u64().expect("a number"))
+            .sum()
     }
 
     /// The server's log so far.

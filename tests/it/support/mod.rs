@@ -1,3 +1,6 @@
 //! What the integration tests share.
 
+pub mod house;
+pub mod server;
 pub mod stores;
+pub mod wire_case;

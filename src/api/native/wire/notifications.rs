@@ -7,13 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Time, enums::Named, internal::SentCounts, nullable, optional_time, time};
 use crate::{
     domain::{
-        audience::ClauseSpec,
-        campaign::FailureFilter,
-        device::DevicePlatform,
-        ids::NotificationId,
-        message::Priority,
-        notification::Status,
-        timestamp::Timestamp,
+        audience::ClauseSpec, campaign::FailureFilter, device::DevicePlatform, ids::NotificationId,
+        message::Priority, notification::Status, timestamp::Timestamp,
     },
     services::notifications::{FailureRow, NotificationEdit, NotificationView},
 };

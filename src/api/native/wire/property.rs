@@ -126,7 +126,7 @@ pub struct OneKeyObjects<'a>(pub &'a Properties);
 
 impl Serialize for OneKeyObjects<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|property| OneKeyObject(property)))
+        serializer.collect_seq(self.0.iter().map(OneKeyObject))
     }
 }
 

@@ -1,0 +1,39 @@
+//! The command line, as a person at a shell meets it.
+
+use crate::support::server::fanfare;
+
+#[test]
+fn check_config_names_every_problem_and_fails() {
+    let output = fanfare()
+        .arg("check-config")
+        .env("FANFARE__SERVER__BIND", "0.0.0.0:80")
+        .env("FANFARE__LIMITS__SHARDS", "0")
+        .output()
+        .expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("server.bind: ") && told.contains("limits.shards: "), "{told}");
+}
+
+#[test]
+fn check_config_is_content_with_the_defaults() {
+    let output = fanfare().arg("check-config").output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.starts_with("configuration is good"), "{told}");
+}
+
+#[test]
+fn serve_refuses_a_bad_configuration() {
+    let output = fanfare()
+        .args(["serve", "--config", "/nonexistent.toml"])
+        .output()
+        .expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.starts_with("--config: cannot read"), "{told}");
+}
+
+#[test]
+fn the_version_is_told() {
+    let output = fanfare().arg("version").output().expect("the binary runs");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("fanfare "));
+}

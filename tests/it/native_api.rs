@@ -1,0 +1,63 @@
+//! The native API, against a real server: every file of `cases/native` is one server's story.
+
+use std::{collections::BTreeMap, path::Path};
+
+use crate::support::{server::Server, wire_case};
+
+#[test]
+fn every_wire_case_answers_as_written() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases/native");
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .expect("the directory of cases")
+        .map(|entry| entry.expect("a directory entry").path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "there are no cases");
+    let wrong: Vec<_> = files.iter().flat_map(|file| wire_case::run(file)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn of_many_launches_at_once_one_goes_through() {
+    let server = Server::start(&BTreeMap::new());
+    let none = BTreeMap::new();
+    let body = br#"{"title": "t", "body": "b", "scheduled_at": "2999-01-01T00:00:00Z"}"#;
+    let created = server.send("POST", "/notifications", &none, Some(body.to_vec()));
+    let uuid = created.body["result"]["uuid"].as_str().expect("created").to_owned();
+    let path = format!("/notifications/{uuid}/:launch");
+    let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+        let launch = || server.send("POST", &path, &none, None).status;
+        let launches: Vec<_> = (0..8).map(|_| scope.spawn(launch)).collect();
+        launches.into_iter().map(|launch| launch.join().expect("no panic")).collect()
+    });
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[test]
+fn increases_at_once_lose_nothing() {
+    let settings = [("INTERNAL__KEYS".to_owned(), "internal-key-0001".to_owned())];
+    let server = Server::start(&settings.into());
+    let none = BTreeMap::new();
+    let body = br#"{"title": "t", "body": "b"}"#.to_vec();
+    let created = server.send("POST", "/notifications", &none, Some(body));
+    let uuid = created.body["result"]["uuid"].as_str().expect("created").to_owned();
+    let path = format!("/internal/notifications/{uuid}/sent:increase");
+    let key = [("X-Server-Key".to_owned(), "internal-key-0001".to_owned())].into();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let body = br#"{"ios": 2, "android": 1}"#.to_vec();
+                assert_eq!(server.send("POST", &path, &key, Some(body)).status, 200);
+            });
+        }
+    });
+    let shown = server.send("GET", &format!("/notifications/{uuid}"), &none, None);
+    let sent = &shown.body["result"]["sent"];
+    assert_eq!((sent["ios"].as_u64(), sent["android"].as_u64()), (Some(16), Some(8)));
+}
+
+#[test]
+fn a_server_asked_to_end_ends_well() {
+    assert!(Server::start(&BTreeMap::new()).terminate().success());
+}

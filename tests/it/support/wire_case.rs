@@ -1,0 +1,172 @@
+//! Wire cases: data files of requests and the answers they must have, run against a real server.
+//!
+//! A file is `{about, settings, steps}`. A step is `{request, headers, body | raw | bytes, status,
+//! answer_headers, answer, save}`. `answer` is a subset: objects may hold more keys, lists must have
+//! the same length. Text in angle brackets is a pattern (`<int>`, `<time>`, `<has TEXT>`, …, see
+//! `fits`). `save` keeps parts of the answer by JSON pointer, and `{name}` puts them in later steps.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::server::{Answer, Server};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    about: String,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    request: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<Value>,
+    /// A body that need not be JSON.
+    #[serde(default)]
+    raw: Option<String>,
+    /// A body of this many spaces.
+    #[serde(default)]
+    bytes: Option<usize>,
+    status: u16,
+    #[serde(default)]
+    answer_headers: BTreeMap<String, String>,
+    #[serde(default)]
+    answer: Option<Value>,
+    #[serde(default)]
+    save: BTreeMap<String, String>,
+}
+
+/// Runs one file and says everything that was not as it must be.
+pub fn run(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).expect("the case file reads");
+    let case: Case = match serde_json::from_str(&text) {
+        Ok(case) => case,
+        Err(error) => return vec![format!("{}: {error}", file.display())],
+    };
+    let server = Server::start(&case.settings);
+    let mut saved = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (number, step) in case.steps.iter().enumerate() {
+        let answer = send(&server, step, &saved);
+        let mut found = Vec::new();
+        judge(step, &answer, &saved, &mut found);
+        let place = format!("{} step {number} {}", file.display(), step.request);
+        if !found.is_empty() {
+            found.push(format!("answered {}", answer.body));
+        }
+        wrong.extend(found.into_iter().map(|what| format!("{place}: {what}")));
+        for (name, pointer) in &step.save {
+            let value = answer.body.pointer(pointer).cloned().unwrap_or(Value::Null);
+            saved.insert(name.clone(), value);
+        }
+    }
+    wrong
+}
+
+type Saved = BTreeMap<String, Value>;
+
+fn send(server: &Server, step: &Step, saved: &Saved) -> Answer {
+    let (method, path) = step.request.split_once(' ').expect("a request is METHOD PATH");
+    let body = match (&step.body, &step.raw, step.bytes) {
+        (Some(json), ..) => Some(fill(json, saved).to_string().into_bytes()),
+        (_, Some(raw), _) => Some(raw.clone().into_bytes()),
+        (.., Some(bytes)) => Some(vec![b' '; bytes]),
+        _ => None,
+    };
+    server.send(method, &fill_text(path, saved), &step.headers, body)
+}
+
+fn judge(step: &Step, answer: &Answer, saved: &Saved, wrong: &mut Vec<String>) {
+    if answer.status != step.status {
+        wrong.push(format!("the status is {}, not {}", answer.status, step.status));
+    }
+    for (name, pattern) in &step.answer_headers {
+        let value = answer.headers.get(name).map(String::as_str).unwrap_or_default();
+        if !fits_text(pattern, value) {
+            wrong.push(format!("the header {name} is {value:?}, not {pattern:?}"));
+        }
+    }
+    if let Some(wanted) = &step.answer {
+        compare(&fill(wanted, saved), &answer.body, "", wrong);
+    }
+}
+
+/// Puts saved values where `{name}` stands: a text that is nothing else becomes the value itself.
+fn fill(value: &Value, saved: &Saved) -> Value {
+    match value {
+        Value::String(text) => {
+            let whole = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+            match whole.and_then(|name| saved.get(name)) {
+                Some(value) => value.clone(),
+                None => Value::String(fill_text(text, saved)),
+            }
+        }
+        Value::Array(list) => list.iter().map(|item| fill(item, saved)).collect(),
+        Value::Object(map) => {
+            map.iter().map(|(key, item)| (key.clone(), fill(item, saved))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+fn fill_text(text: &str, saved: &Saved) -> String {
+    saved.iter().fold(text.to_owned(), |text, (name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.replace(&format!("{{{name}}}"), &value)
+    })
+}
+
+fn compare(wanted: &Value, found: &Value, at: &str, wrong: &mut Vec<String>) {
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            for (key, wanted) in wanted {
+                match found.get(key) {
+                    Some(found) => compare(wanted, found, &format!("{at}/{key}"), wrong),
+                    None if *wanted == "<absent>" => {}
+                    None => wrong.push(format!("{at}/{key} is missing")),
+                }
+            }
+        }
+        (Value::Array(wanted), Value::Array(found)) => {
+            if wanted.len() != found.len() {
+                let (wanted, found) = (wanted.len(), found.len());
+                wrong.push(format!("{at} has {found} elements, not {wanted}"));
+            }
+            for (index, (wanted, found)) in wanted.iter().zip(found).enumerate() {
+                compare(wanted, found, &format!("{at}/{index}"), wrong);
+            }
+        }
+        (Value::String(pattern), found) if fits(pattern, found) => {}
+        (wanted, found) if wanted == found => {}
+        (wanted, found) => wrong.push(format!("{at} is {found}, not {wanted}")),
+    }
+}
+
+/// Whether a value fits a pattern.
+fn fits(pattern: &str, found: &Value) -> bool {
+    let text = found.as_str().unwrap_or_default();
+    match pattern {
+        "<any>" => true,
+        "<int>" => found.is_i64() || found.is_u64(),
+        "<bucket>" => found.as_u64().is_some_and(|bucket| (1..=10_000).contains(&bucket)),
+        "<text>" => !text.is_empty(),
+        "<time>" => text.ends_with('Z') && text.len() >= 20 && text.as_bytes()[10] == b'T',
+        "<uuid>" => uuid::Uuid::try_parse(text).is_ok(),
+        "<object id>" => text.len() == 24 && text.chars().all(|c| c.is_ascii_hexdigit()),
+        _ => found.is_string() && fits_text(pattern, text),
+    }
+}
+
+fn fits_text(pattern: &str, text: &str) -> bool {
+    let part = pattern.strip_prefix("<has ").and_then(|rest| rest.strip_suffix('>'));
+    part.map_or_else(|| pattern == text, |part| text.contains(part))
+}
