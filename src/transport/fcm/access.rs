@@ -137,6 +137,17 @@ impl AccessTokens {
         Some(self.current().await)
     }
 
+    /// Why the last renewal failed; none once one went well.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let state = self.inner.lock();
+        let (Answer::BadCredential { reason } | Answer::Unavailable { reason, .. }) =
+            &state.failed.as_ref()?.0
+        else {
+            return None;
+        };
+        Some(format!("access token: {}", reason.as_str()))
+    }
+
     /// Begins a renewal unless one is under way.
     fn renew(&self, state: &mut State) -> watch::Receiver<()> {
         if let Some(renewal) = &state.renewal {

@@ -116,7 +116,9 @@ impl Transport for FcmTransport {
     }
 
     fn state(&self) -> TransportState {
-        self.trouble.state(self.pool.state())
+        let mut state = self.trouble.state(self.pool.state());
+        state.trouble = state.trouble.or_else(|| self.tokens.trouble());
+        state
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use h2::{Ping, PingPong};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{PoolConfig, Shared, connect::Connection, slots::Lane, wire::LastHeard};
+use super::{PoolConfig, Shared, connect::Connection, lane::Lane, wire::LastHeard};
 
 /// The task of one connection.
 pub(super) struct Driver {

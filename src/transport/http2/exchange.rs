@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::{
     Shared,
     failure::{Failure, FailureKind},
-    slots::Slot,
+    lane::Slot,
 };
 
 /// Longest response body kept; the rest is discarded. Providers' answers have a few hundred bytes.

@@ -9,6 +9,7 @@ mod connect;
 mod driver;
 mod exchange;
 mod failure;
+mod lane;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -29,10 +30,7 @@ pub use connect::{ClientCertificate, Origin, OriginError, TlsError, tls_config};
 pub use exchange::{Call, Response};
 pub use failure::{Failure, FailureKind};
 
-use self::{
-    driver::Driver,
-    slots::{Slot, Slots},
-};
+use self::{driver::Driver, lane::Slot, slots::Slots};
 
 /// Times a request that was certainly not processed is sent again at once.
 const IMMEDIATE_RETRIES: u32 = 2;

@@ -3,14 +3,7 @@
 //! Pure bookkeeping behind one short lock: no I/O happens here. The pool's openers report connections,
 //! drivers report limits and ends, and every change settles the queue.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 
@@ -18,58 +11,11 @@ use super::{
     PoolConfig, Shared,
     connect::Sender,
     failure::{Failure, FailureKind},
+    lane::{Lane, Slot},
 };
 
 /// Callers wait for the next connection attempt only when it is this near.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// One open connection as the pool sees it. Kept alive by the pool and by the slots taken on it; when
-/// the last of them goes, `h2` says goodbye and the driver ends.
-pub(super) struct Lane {
-    pub(super) id: u64,
-    pub(super) sender: Sender,
-    /// Streams taken, changed under the pool's lock only.
-    in_flight: AtomicUsize,
-    /// Streams allowed: the smaller of our window and the peer's MAX_CONCURRENT_STREAMS.
-    limit: AtomicUsize,
-    /// Whether it has ever answered.
-    proven: AtomicBool,
-}
-
-impl Lane {
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
-    }
-
-    fn limit(&self) -> usize {
-        self.limit.load(Ordering::Relaxed)
-    }
-}
-
-/// The right to one stream on a connection; given back when dropped.
-pub(super) struct Slot {
-    held: Option<(Arc<Shared>, Arc<Lane>)>,
-    answered: bool,
-}
-
-impl Slot {
-    pub(super) fn lane(&self) -> &Arc<Lane> {
-        &self.held.as_ref().expect("a slot is emptied only when it is refused").1
-    }
-
-    /// Says that the provider answered, which proves the connection.
-    pub(super) fn answered(&mut self) {
-        self.answered = true;
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some((shared, lane)) = self.held.take() {
-            shared.change(|slots| slots.release(&lane, self.answered));
-        }
-    }
-}
 
 type Grant = Result<Slot, Failure>;
 
@@ -153,13 +99,7 @@ impl Slots {
     /// Adds an open connection.
     pub(super) fn opened(&mut self, sender: Sender) -> Arc<Lane> {
         let limit = self.config.streams_per_connection.min(sender.current_max_send_streams());
-        let lane = Arc::new(Lane {
-            id: self.next_lane,
-            sender,
-            in_flight: AtomicUsize::new(0),
-            limit: AtomicUsize::new(limit),
-            proven: AtomicBool::new(false),
-        });
+        let lane = Arc::new(Lane::new(self.next_lane, sender, limit));
         self.next_lane += 1;
         self.opening -= 1;
         self.latest_limit = limit;
@@ -189,7 +129,7 @@ impl Slots {
     /// The peer changed its limit.
     pub(super) fn limit_changed(&mut self, lane: &Lane, peer: usize) {
         let limit = self.config.streams_per_connection.min(peer);
-        lane.limit.store(limit, Ordering::Relaxed);
+        lane.set_limit(limit);
         self.latest_limit = limit;
     }
 
@@ -198,7 +138,7 @@ impl Slots {
         let Some(index) = self.lanes.iter().position(|lane| lane.id == id) else { return };
         let lane = self.lanes.swap_remove(index);
         let kind = if lost { FailureKind::ConnectionLost } else { FailureKind::GoAway };
-        if !lane.proven.load(Ordering::Relaxed) {
+        if !lane.is_proven() {
             // Opened and gone without one answer: as good as refused.
             self.back_off(kind, now);
         } else if lost {
@@ -233,7 +173,7 @@ impl Slots {
             let slot = self.grant(shared, lane);
             if let Err(Ok(mut refused)) = waiter.send(Ok(slot)) {
                 // Its caller just left. Not dropped as it is: that would lock again.
-                if let Some((_, lane)) = refused.held.take() {
+                if let Some((_, lane)) = refused.empty() {
                     self.release(&lane, false);
                 }
             }
@@ -241,15 +181,15 @@ impl Slots {
     }
 
     fn grant(&mut self, shared: &Arc<Shared>, lane: Arc<Lane>) -> Slot {
-        lane.in_flight.fetch_add(1, Ordering::Relaxed);
         self.in_flight += 1;
-        Slot { held: Some((shared.clone(), lane)), answered: false }
+        Slot::new(shared.clone(), lane)
     }
 
-    fn release(&mut self, lane: &Lane, answered: bool) {
-        lane.in_flight.fetch_sub(1, Ordering::Relaxed);
+    /// Takes a slot back; the first answer proves its connection.
+    pub(super) fn release(&mut self, lane: &Lane, answered: bool) {
+        lane.stream_ended();
         self.in_flight -= 1;
-        if answered && !lane.proven.swap(true, Ordering::Relaxed) {
+        if answered && lane.prove() {
             self.failed_attempts = 0;
             self.trouble = None;
         }
@@ -258,7 +198,7 @@ impl Slots {
     fn least_loaded(&self) -> Option<Arc<Lane>> {
         self.lanes
             .iter()
-            .filter(|lane| lane.in_flight() < lane.limit())
+            .filter(|lane| lane.has_room())
             .min_by_key(|lane| lane.in_flight())
             .cloned()
     }

@@ -191,14 +191,14 @@ async fn pings_keep_a_slow_answer_and_an_idle_connection_alive() {
         ..quick()
     };
     let pool = pool(&server, config);
+    let begun = Instant::now();
     let watching = async {
-        // Many silences long.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        eventually("many silences", || begun.elapsed() > Duration::from_millis(300)).await;
         server.release();
     };
     let (result, ()) = bounded(async { tokio::join!(post(&pool, "/held"), watching) }).await;
     assert!(result.is_ok());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    eventually("many idle times", || begun.elapsed() > Duration::from_millis(500)).await;
     assert!(bounded(post(&pool, "/")).await.is_ok());
     assert_eq!(server.connections(), 1);
 }
