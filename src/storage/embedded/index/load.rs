@@ -1,6 +1,8 @@
 //! Building the index from the stored devices, at start. Rows come in the order of their ids, so every
 //! posting grows at its end. Called once, by `open`.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, Row, types::ValueRef};
 
 use super::{AppIndex, Index, Values};
@@ -20,19 +22,59 @@ const ROWS: &str = "SELECT id, app, send_platform, device_platform, pruned_at IS
 pub(in crate::storage::embedded) fn load(connection: &Connection) -> Result<Index> {
     const DOING: &str = "read the devices";
     let mut index = Index::default();
+    let mut properties: HashMap<u32, Properties> = HashMap::new();
     let mut statement = connection.prepare(ROWS).or_failed(DOING)?;
     let mut rows = statement.query([]).or_failed(DOING)?;
     while let Some(row) = rows.next().or_failed(DOING)? {
-        take(&mut index, row)?;
+        take(&mut index, &mut properties, row)?;
+    }
+    for (app, properties) in properties {
+        index.apps.entry(app).or_default().properties.extend(properties.keys);
     }
     index.apps.values_mut().for_each(AppIndex::shrink);
     Ok(index)
 }
 
-fn take(index: &mut Index, row: &Row<'_>) -> Result<()> {
+/// An app's properties while they are read. Devices mostly have the same keys in the same order, so the
+/// next key is looked for where the last device had it before it is looked up.
+#[derive(Default)]
+struct Properties {
+    keys: Vec<(Box<str>, Values)>,
+    places: HashMap<Box<str>, usize>,
+}
+
+impl Properties {
+    fn place(&mut self, key: &str, likely: usize) -> usize {
+        if self.keys.get(likely).is_some_and(|(held, _)| &**held == key) {
+            return likely;
+        }
+        if let Some(place) = self.places.get(key) {
+            return *place;
+        }
+        self.keys.push((key.into(), Values::default()));
+        self.places.insert(key.into(), self.keys.len() - 1);
+        self.keys.len() - 1
+    }
+
+    /// Takes one device's properties in: tokens of a value follow their key.
+    fn take(&mut self, text: &str, id: u32) -> Result<()> {
+        let mut place = usize::MAX;
+        each_token(text, |token| {
+            if let Token::Key(key) = &token {
+                place = self.place(key, place.wrapping_add(1));
+                self.keys[place].1.exists.insert(id);
+            } else if let Some((_, values)) = self.keys.get_mut(place) {
+                values.take_token(&token, id);
+            }
+        })
+    }
+}
+
+fn take(index: &mut Index, properties: &mut HashMap<u32, Properties>, row: &Row<'_>) -> Result<()> {
     const DOING: &str = "read a device";
     let id: u32 = row.get(0).or_failed(DOING)?;
     let app: u32 = row.get(1).or_failed(DOING)?;
+    properties.entry(app).or_default().take(text(row, 12)?.unwrap_or_default(), id)?;
     index.set_created(id, Timestamp(row.get(6).or_failed(DOING)?));
     index.set_seen(id, Timestamp(row.get(7).or_failed(DOING)?));
     let app = index.apps.entry(app).or_default();
@@ -58,7 +100,7 @@ fn take(index: &mut Index, row: &Row<'_>) -> Result<()> {
             values.insert_text(text, id);
         }
     }
-    app.take_properties(text(row, 12)?.unwrap_or_default(), id)
+    Ok(())
 }
 
 fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>> {
@@ -69,21 +111,6 @@ fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>> {
 }
 
 impl AppIndex {
-    fn take_properties(&mut self, text: &str, id: u32) -> Result<()> {
-        // Tokens of one value follow their key, so the key's values are looked up once.
-        let mut current = None;
-        each_token(text, |token| {
-            if let Token::Key(key) = &token {
-                current = Some(key.clone().into_owned());
-                self.property(key).exists.insert(id);
-            } else if let Some(values) =
-                current.as_deref().and_then(|key| self.properties.get_mut(key))
-            {
-                values.take_token(&token, id);
-            }
-        })
-    }
-
     fn shrink(&mut self) {
         let Self { all, token, pruned, providers, platforms, .. } = self;
         for bitmap in [all, token, pruned].into_iter().chain(providers).chain(platforms) {

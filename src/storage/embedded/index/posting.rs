@@ -17,6 +17,7 @@ pub(super) enum Posting {
     /// The first `len` of `ids`, ascending.
     Inline { len: u8, ids: [u32; INLINE] },
     /// Ascending.
+    #[expect(clippy::box_collection, reason = "a bare Vec would double every posting's size")]
     Few(Box<Vec<u32>>),
     /// Any number.
     Many(Box<RoaringBitmap>),
