@@ -7,4 +7,5 @@ mod crash;
 mod faults;
 mod native_api;
 mod storage_contract;
+mod supervision;
 mod support;
