@@ -226,7 +226,8 @@ impl Actor for CoordinatorActor {
             };
             let _ = match planned {
                 Ok(shards) => {
-                    let open = shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.key);
+                    let open =
+                        shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.key);
                     me.send(ShardsPlanned(open.collect())).await
                 }
                 Err(reason) => me.send(CannotGoOn(reason)).await,

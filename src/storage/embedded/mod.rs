@@ -99,7 +99,7 @@ impl Embedded {
         let mut connection = Connection::open(&file).or_failed("open the database")?;
         configure(&connection, options)?;
         schema::migrate(&mut connection)?;
-        let index = Arc::new(SharedIndex::new(index::load(&connection)?));
+        let index = Arc::new(SharedIndex::new(index::load(|| readers::connect(&file))?));
         let apps = Apps::load(&connection)?;
         let writer = Writer::start(connection, Arc::clone(&index))?;
         let readers = Readers::start(&file, options.readers)?;

@@ -1,5 +1,6 @@
 //! Building the index from the stored devices, at start. Rows come in the order of their ids, so every
-//! posting grows at its end. Called once, by `open`.
+//! posting grows at its end; a large store is read in parts, each by a thread of its own, and the parts
+//! are joined in their order (`merge`). Called once, by `open`.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,7 @@ use rusqlite::{Connection, Row, types::ValueRef};
 
 use super::{AppIndex, Index, Values};
 use crate::{
-    domain::{Result, timestamp::Timestamp},
+    domain::{Error, Result, timestamp::Timestamp},
     storage::embedded::{
         failure::{OrFailed, corrupt},
         json::{Token, each_token},
@@ -16,22 +17,53 @@ use crate::{
 
 const ROWS: &str = "SELECT id, app, send_platform, device_platform, pruned_at IS NOT NULL, \
     push_token IS NOT NULL, created_at, last_seen, tags, alias, timezone, locale, properties \
-    FROM devices ORDER BY id";
+    FROM devices WHERE id > ?1 AND id <= ?2 ORDER BY id";
 
-/// Reads every device.
-pub(in crate::storage::embedded) fn load(connection: &Connection) -> Result<Index> {
+/// Fewer devices than this are not worth a further thread.
+const PART: u32 = 50_000;
+/// Threads that read at once, at most.
+const THREADS: u32 = 8;
+
+/// Reads every device; `connect` opens a connection to read by.
+pub(in crate::storage::embedded) fn load(
+    connect: impl Fn() -> Result<Connection> + Sync,
+) -> Result<Index> {
+    let most: u32 = connect()?
+        .query_row("SELECT coalesce(max(id), 0) FROM devices", [], |row| row.get(0))
+        .or_failed("find the last device")?;
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let parts = (most / PART).clamp(1, cores.min(THREADS));
+    let bound = |part: u32| (u64::from(most) * u64::from(part) / u64::from(parts)) as u32;
+    let loaded = std::thread::scope(|scope| {
+        let part = |part: u32| {
+            let connect = &connect;
+            scope.spawn(move || load_part(&connect()?, bound(part), bound(part + 1)))
+        };
+        let threads: Vec<_> = (0..parts).map(part).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Index>>| {
+            thread.join().unwrap_or_else(|_| Err(Error::bug("read the devices: a thread died")))
+        };
+        threads.into_iter().map(join).collect::<Result<Vec<_>>>()
+    })?;
+    let joined = loaded.into_iter().reduce(Index::join);
+    let mut index = joined.unwrap_or_default();
+    index.apps.values_mut().for_each(AppIndex::shrink);
+    Ok(index)
+}
+
+/// Reads the devices after `after`, up to and including `upto`.
+fn load_part(connection: &Connection, after: u32, upto: u32) -> Result<Index> {
     const DOING: &str = "read the devices";
     let mut index = Index::default();
     let mut properties: HashMap<u32, Properties> = HashMap::new();
     let mut statement = connection.prepare(ROWS).or_failed(DOING)?;
-    let mut rows = statement.query([]).or_failed(DOING)?;
+    let mut rows = statement.query([after, upto]).or_failed(DOING)?;
     while let Some(row) = rows.next().or_failed(DOING)? {
         take(&mut index, &mut properties, row)?;
     }
     for (app, properties) in properties {
         index.apps.entry(app).or_default().properties.extend(properties.keys);
     }
-    index.apps.values_mut().for_each(AppIndex::shrink);
     Ok(index)
 }
 
@@ -107,19 +139,6 @@ fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>> {
     match row.get_ref(column).or_failed("read a device")? {
         ValueRef::Null => Ok(None),
         other => other.as_str().map(Some).map_err(|_| corrupt("a device's text")),
-    }
-}
-
-impl AppIndex {
-    fn shrink(&mut self) {
-        let Self { all, token, pruned, providers, platforms, .. } = self;
-        for bitmap in [all, token, pruned].into_iter().chain(providers).chain(platforms) {
-            bitmap.optimize();
-        }
-        for values in [&mut self.tags, &mut self.alias, &mut self.timezone, &mut self.locale] {
-            values.shrink();
-        }
-        self.properties.values_mut().for_each(Values::shrink);
     }
 }
 
