@@ -35,7 +35,7 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use self::{
     apps::Apps, audiences::Audiences, failure::OrFailed, index::SharedIndex, lock::DirectoryLock,
@@ -96,7 +96,13 @@ impl Embedded {
             .map_err(|error| Error::internal(format!("make {}", directory.display()), error))?;
         let lock = DirectoryLock::take(&directory)?;
         let file = directory.join("fanfare.db");
-        let mut connection = Connection::open(&file).or_failed("open the database")?;
+        spare_statistics();
+        // The writer thread alone uses it.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection =
+            Connection::open_with_flags(&file, flags).or_failed("open the database")?;
         configure(&connection, options)?;
         schema::migrate(&mut connection)?;
         let index = Arc::new(SharedIndex::new(index::load(|| readers::connect(&file))?));
@@ -116,6 +122,14 @@ impl Embedded {
             ledger: Arc::new(self.clone()),
         }
     }
+}
+
+/// Turns off SQLite's count of its memory, which takes one lock for every allocation of every thread.
+/// Nobody reads it. Once a database was opened in this process it is too late, and does no harm.
+fn spare_statistics() {
+    // SAFETY: `sqlite3_config` is called with the one integer that this option takes
+    // (sqlite.org, "Configuration Options", SQLITE_CONFIG_MEMSTATUS); after initialisation it refuses.
+    unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0) };
 }
 
 /// Write-ahead log, fsync at every commit, and a log that is folded back every 64 MiB: random inserts

@@ -47,15 +47,33 @@ impl Writer {
     }
 
     /// Runs `work` in the next group; its answer is durable when this returns. Once handed over it
-    /// runs even if the caller goes away.
+    /// runs even if the caller goes away. A failure undoes what it wrote, and nothing else of its group.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>) -> Result<T> + Send + 'static,
+    {
+        self.hand_over(work, true).await
+    }
+
+    /// The same for work that refuses before it writes: a failure after that is the store's own, and
+    /// fails the whole group. It needs no savepoint, which is a quarter of a small write's cost.
+    pub(super) async fn write_unguarded<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Work<'_>) -> Result<T> + Send + 'static,
+    {
+        self.hand_over(work, false).await
+    }
+
+    async fn hand_over<T, F>(&self, work: F, guarded: bool) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Work<'_>) -> Result<T> + Send + 'static,
     {
         let closed = || Error::unavailable("the store is shutting down");
         let (reply, answer) = oneshot::channel();
-        let task = Task { work: Some(work), outcome: None, reply };
+        let task = Task { work: Some(work), outcome: None, guarded, reply };
         let queue = self.queue.as_ref().ok_or_else(closed)?;
         queue.send(Box::new(task)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
@@ -74,6 +92,8 @@ impl Drop for Writer {
 
 /// A job in the queue.
 trait Job: Send {
+    /// Whether a failure must undo what it wrote.
+    fn is_guarded(&self) -> bool;
     /// Runs it; whether it succeeded.
     fn run(&mut self, work: &mut Work<'_>) -> bool;
     /// Answers its caller, once: with its own outcome, or with the failure of its group.
@@ -83,6 +103,7 @@ trait Job: Send {
 struct Task<T, F> {
     work: Option<F>,
     outcome: Option<Result<T>>,
+    guarded: bool,
     reply: oneshot::Sender<Result<T>>,
 }
 
@@ -91,6 +112,10 @@ where
     T: Send,
     F: FnOnce(&mut Work<'_>) -> Result<T> + Send,
 {
+    fn is_guarded(&self) -> bool {
+        self.guarded
+    }
+
     fn run(&mut self, work: &mut Work<'_>) -> bool {
         let Some(job) = self.work.take() else { return false };
         let outcome = catch_unwind(AssertUnwindSafe(|| job(work)))
@@ -165,18 +190,23 @@ impl State {
         };
         execute("BEGIN IMMEDIATE")?;
         for job in group {
-            execute("SAVEPOINT job")?;
+            let guarded = job.is_guarded();
+            if guarded {
+                execute("SAVEPOINT job")?;
+            }
             let mark = changes.len();
             let mut work = Work { connection, sequences: &mut self.sequences, changes };
             if !job.run(&mut work) {
                 // A full or broken disk ends the whole transaction, not the statement alone.
-                if connection.is_autocommit() {
+                if connection.is_autocommit() || !guarded {
                     return Err(Error::unavailable("the store cannot write now"));
                 }
                 changes.truncate(mark);
                 execute("ROLLBACK TO job")?;
             }
-            execute("RELEASE job")?;
+            if guarded {
+                execute("RELEASE job")?;
+            }
         }
         self.sequences.save(self.stored, connection).or_failed(DOING)?;
         execute("COMMIT")?;
