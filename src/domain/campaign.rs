@@ -86,6 +86,9 @@ pub struct Shard {
     pub again: Tally,
     /// Whether nothing is left to do.
     pub done: bool,
+    /// Under which lease its owner writes. A ledger that several nodes share refuses a page or a
+    /// checkpoint whose epoch is not the shard's; on one node it stays 0.
+    pub epoch: u64,
 }
 
 impl Shard {

@@ -32,6 +32,9 @@ pub enum ErrorKind {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// The shard's lease went to another node: whoever wrote must stop working on it. Trying again
+    /// never helps.
+    LeaseLost,
     /// A part that this needs cannot be reached now; trying again may help.
     Unavailable,
     /// Ours; the caller learns no more than that.
@@ -89,6 +92,11 @@ impl Error {
     /// Too often.
     pub fn limited(retry_after: Duration) -> Self {
         Self::new(ErrorKind::Limited { retry_after }, "too many requests")
+    }
+
+    /// Another node holds the shard now.
+    pub fn lease_lost() -> Self {
+        Self::new(ErrorKind::LeaseLost, "another node works on this shard now")
     }
 
     /// Something this needs is away.

@@ -5,6 +5,8 @@
 //! [`Error`](crate::domain::Error) only where it alone can know that the input is wrong.
 
 pub mod embedded;
+pub mod mongo;
+mod pages;
 
 use std::collections::BTreeMap;
 

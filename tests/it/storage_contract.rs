@@ -5,7 +5,7 @@ mod campaigns;
 mod devices;
 mod notifications;
 
-use crate::support::stores::{Backend, EmbeddedBackend};
+use crate::support::stores::{Backend, EmbeddedBackend, MongoBackend};
 use fanfare::storage::embedded::{Embedded, EmbeddedOptions};
 
 /// Runs every case of the suite on a backend.
@@ -23,37 +23,45 @@ macro_rules! contract {
     };
 }
 
-contract!(
-    embedded,
-    EmbeddedBackend,
-    [
-        devices::a_device_is_made_once_and_updated_after,
-        devices::a_token_belongs_to_the_newest_registration,
-        devices::one_refused_refuses_no_other,
-        devices::edits_and_removal,
-        devices::types_come_back_exactly,
-        devices::pruning_spares_a_newer_token,
-        devices::search_pages_in_a_stable_order,
-        devices::counts_say_who_can_be_reached,
-        devices::apps_do_not_see_each_other,
-        devices::concurrent_registrations_of_one_device_make_one,
-        devices::everything_is_there_after_reopening,
-        campaigns::planning_twice_changes_nothing,
-        campaigns::pages_tile_the_audience_in_one_order,
-        campaigns::a_page_in_flight_is_found_again,
-        campaigns::recording_a_page_again_replaces_it,
-        campaigns::a_round_sends_failures_again,
-        campaigns::a_device_has_its_history,
-        campaigns::outdated_campaigns_are_dropped_and_totals_stay,
-        campaigns::what_is_unknown_is_not_found,
-        notifications::a_stale_update_changes_nothing,
-        notifications::a_key_makes_one_notification,
-        notifications::a_key_of_an_update_is_remembered_with_it,
-        notifications::lists_are_filtered_sorted_and_cut,
-        notifications::reports_add_up_whatever_else_changes,
-        notifications::everything_of_it_comes_back,
-    ]
-);
+/// The cases, for every backend.
+macro_rules! whole_contract {
+    ($name:ident, $backend:ty) => {
+        contract!(
+            $name,
+            $backend,
+            [
+                devices::a_device_is_made_once_and_updated_after,
+                devices::a_token_belongs_to_the_newest_registration,
+                devices::one_refused_refuses_no_other,
+                devices::edits_and_removal,
+                devices::types_come_back_exactly,
+                devices::pruning_spares_a_newer_token,
+                devices::search_pages_in_a_stable_order,
+                devices::counts_say_who_can_be_reached,
+                devices::apps_do_not_see_each_other,
+                devices::concurrent_registrations_of_one_device_make_one,
+                devices::everything_is_there_after_reopening,
+                campaigns::planning_twice_changes_nothing,
+                campaigns::pages_tile_the_audience_in_one_order,
+                campaigns::a_page_in_flight_is_found_again,
+                campaigns::recording_a_page_again_replaces_it,
+                campaigns::a_round_sends_failures_again,
+                campaigns::a_device_has_its_history,
+                campaigns::outdated_campaigns_are_dropped_and_totals_stay,
+                campaigns::what_is_unknown_is_not_found,
+                notifications::a_stale_update_changes_nothing,
+                notifications::a_key_makes_one_notification,
+                notifications::a_key_of_an_update_is_remembered_with_it,
+                notifications::lists_are_filtered_sorted_and_cut,
+                notifications::reports_add_up_whatever_else_changes,
+                notifications::everything_of_it_comes_back,
+            ]
+        );
+    };
+}
+
+whole_contract!(embedded, EmbeddedBackend);
+whole_contract!(mongo, MongoBackend);
 
 #[tokio::test]
 async fn a_second_process_is_refused_with_the_holders_name() {

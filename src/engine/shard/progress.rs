@@ -167,7 +167,7 @@ mod tests {
         let key = ShardKey { notification: NotificationId(uuid::Uuid::nil()), round: 0, index: 0 };
         let span = Span { after: Position(0), upto: Position(upto) };
         let (tally, again) = <(Tally, Tally)>::default();
-        Shard { key, span, cursor: Position(0), tally, again, done: false }
+        Shard { key, span, cursor: Position(0), tally, again, done: false, epoch: 0 }
     }
 
     fn span(after: u64, upto: u64) -> Span {

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, params};
 
-use super::{
-    failure::{OrFailed, corrupt},
-    pages::Packed,
-};
+use super::failure::{OrFailed, corrupt};
 use crate::{
     domain::{
         Result,
@@ -18,7 +15,7 @@ use crate::{
         outcome::Reason,
         timestamp::Timestamp,
     },
-    storage::{Failure, Found},
+    storage::{Failure, Found, pages::Packed},
 };
 
 /// A device's latest outcome, where it is a failure.
@@ -69,12 +66,12 @@ impl LatestFailures {
             match entry.failed {
                 Some(reason) => {
                     let latest = Latest { platform: entry.platform, reason: numbers[reason], at };
-                    self.devices.insert(entry.device, latest);
+                    self.devices.insert(entry.place, latest);
                 }
                 // In the first round nothing came before.
                 None if round == 0 => {}
                 None => {
-                    self.devices.remove(&entry.device);
+                    self.devices.remove(&entry.place);
                 }
             }
         }

@@ -6,13 +6,13 @@ use std::cmp::Ordering;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::{
-    failure::{OrFailed, corrupt},
-    pages::{MAX_PAGE_ENTRIES, Packed},
-};
+use super::failure::{OrFailed, corrupt};
 use crate::{
     domain::{Result, campaign::Position, ids::NotificationId, timestamp::Timestamp},
-    storage::{Event, EventField, EventKind, EventQuery, Found, OrderBy},
+    storage::{
+        Event, EventField, EventKind, EventQuery, Found, OrderBy,
+        pages::{MAX_PAGE_ENTRIES, Packed},
+    },
 };
 
 const DOING: &str = "read a device's history";
@@ -96,10 +96,10 @@ fn of_page(row: &Row<'_>, device: u64) -> Result<Option<Event>> {
     let mut packed = Packed::open(body, Position(after))?;
     let mut place = 0;
     while let Some(entry) = packed.next()? {
-        if entry.device > device {
+        if entry.place > device {
             break;
         }
-        if entry.device == device {
+        if entry.place == device {
             let kind = if entry.failed.is_some() { EventKind::Failed } else { EventKind::Sent };
             return Ok(Some(Event {
                 id: event_id(seq, place),

@@ -10,7 +10,6 @@ use super::{
     history::history,
     notification_row::number_of,
     page_rows::{drop_some, forget_keys, log, open_pages, outdated, record},
-    pages::{MAX_PAGE_ENTRIES, pack},
     shards::{self, cut},
     targets::read_page,
 };
@@ -23,7 +22,10 @@ use crate::{
         tally::Tally,
         timestamp::Timestamp,
     },
-    storage::{CampaignLedger, Event, EventKind, EventQuery, Failure, Found},
+    storage::{
+        CampaignLedger, Event, EventKind, EventQuery, Failure, Found,
+        pages::{MAX_PAGE_ENTRIES, pack},
+    },
 };
 
 #[async_trait]

@@ -21,7 +21,6 @@ mod lock;
 mod notification_row;
 mod notifications;
 mod page_rows;
-mod pages;
 mod readers;
 mod register;
 mod schema;
@@ -43,8 +42,6 @@ use self::{
 };
 use super::Stores;
 use crate::domain::{Error, Result};
-
-pub use pages::MAX_PAGE_ENTRIES;
 
 /// How the store runs.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,6 @@ use rusqlite::{Connection, params};
 
 use super::{
     failure::{OrFailed, corrupt},
-    pages::unpack,
     shards::checkpoint,
     work::Work,
 };
@@ -15,7 +14,7 @@ use crate::{
         ids::DeviceId,
         timestamp::Timestamp,
     },
-    storage::EventKind,
+    storage::{EventKind, pages::unpack},
 };
 
 /// How many rows one job drops, so that other writes get between.
@@ -78,7 +77,7 @@ pub(super) fn open_pages(
             shard,
             span: Span { after, upto },
             done: row.get(2).or_failed(DOING)?,
-            entries: unpack(body.as_blob().map_err(|_| corrupt("a page"))?, after)?,
+            entries: unpack(body.as_blob().map_err(|_| corrupt("a page"))?, after, DeviceId)?,
             at: Timestamp(row.get(3).or_failed(DOING)?),
         });
     }

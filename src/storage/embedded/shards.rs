@@ -109,6 +109,7 @@ fn read(row: &Row<'_>, notification: NotificationId) -> Result<Shard> {
         done: row.get(5).or_failed(DOING)?,
         tally: tally(6)?,
         again: tally(7)?,
+        epoch: 0,
     })
 }
 

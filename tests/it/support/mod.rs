@@ -1,6 +1,7 @@
 //! What the integration tests share.
 
 pub mod house;
+pub mod mongod;
 pub mod server;
 pub mod stores;
 pub mod wire_case;

@@ -17,8 +17,11 @@ use fanfare::{
     storage::{
         Stores,
         embedded::{Embedded, EmbeddedOptions},
+        mongo::{Mongo, MongoOptions},
     },
 };
+
+use super::mongod::Mongod;
 
 /// The moment at which tests happen.
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -52,6 +55,38 @@ impl Backend for EmbeddedBackend {
 
     async fn open(&self) -> Stores {
         let store = Embedded::open(self.path(), EmbeddedOptions::default()).await;
+        store.expect("the store opens").stores()
+    }
+}
+
+/// A database of its own on a mongod that tests share.
+pub struct MongoBackend {
+    mongod: std::sync::Arc<Mongod>,
+    database: String,
+}
+
+impl MongoBackend {
+    /// Where it is.
+    pub fn uri(&self) -> String {
+        self.mongod.uri(&self.database)
+    }
+
+    /// The database itself, to look at what is in it.
+    pub async fn database(&self) -> mongodb::Database {
+        let client = mongodb::Client::with_uri_str(self.uri()).await.expect("a client");
+        client.database(&self.database)
+    }
+}
+
+#[async_trait]
+impl Backend for MongoBackend {
+    async fn fresh() -> Self {
+        let database = format!("test-{}", uuid::Uuid::new_v4().simple());
+        Self { mongod: Mongod::shared().await, database }
+    }
+
+    async fn open(&self) -> Stores {
+        let store = Mongo::connect(&self.uri(), MongoOptions::default()).await;
         store.expect("the store opens").stores()
     }
 }

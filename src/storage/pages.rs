@@ -1,20 +1,19 @@
-//! The packed form of a page's outcomes, about two bytes a device.
+//! The packed form of a page's outcomes, about two bytes a device; the same in every store.
 //!
 //! ```text
 //! body    = version(1 byte, 1) reasons entries
 //! reasons = count(varint) { length(varint) utf-8 }
 //! entries = count(varint) { step(varint) code(varint) [before(varint)] }
-//! step    = the device's number less the one before it; the first counts from the span's start
+//! step    = the device's place less the one before it; the first counts from the span's start
 //! code    = outcome << 3 | has_before << 2 | platform
 //! outcome = 0 accepted, n the reason n - 1; before = the number of a reason
 //! ```
 //!
-//! Varints are LEB128. A device's place in this store's order is its number, so it is not kept.
-//! Entries ascend by device. Used by `page_rows`, `history` and `failures`.
+//! Varints are LEB128. A store tells a device's number from its place, so it is not kept. Entries ascend
+//! by place. Used by each store's `page_rows`, `history` and `failures`.
 
 use std::collections::HashMap;
 
-use super::failure::corrupt;
 use crate::domain::{
     Error, Result,
     campaign::{PageEntry, Position},
@@ -29,20 +28,20 @@ pub const MAX_PAGE_ENTRIES: usize = 4096;
 const VERSION: u8 = 1;
 
 /// Packs entries, in any order, of a page that begins after `after`.
-pub(super) fn pack(entries: &[PageEntry], after: Position) -> Result<Vec<u8>> {
+pub(in crate::storage) fn pack(entries: &[PageEntry], after: Position) -> Result<Vec<u8>> {
     if entries.len() > MAX_PAGE_ENTRIES {
         return Err(Error::too_large(format!("a page has over {MAX_PAGE_ENTRIES} devices")));
     }
     let mut sorted: Vec<&PageEntry> = entries.iter().collect();
-    sorted.sort_by_key(|entry| entry.device);
+    sorted.sort_by_key(|entry| entry.position);
     let mut table = ReasonTable::default();
     let mut body = Vec::with_capacity(entries.len() * 3);
     write_varint(&mut body, entries.len() as u64);
     let mut last = after.0;
     for entry in sorted {
-        let step = entry.device.0.checked_sub(last);
+        let step = entry.position.0.checked_sub(last);
         write_varint(&mut body, step.ok_or_else(|| Error::bug("pack a page outside its span"))?);
-        last = entry.device.0;
+        last = entry.position.0;
         let outcome = match &entry.outcome {
             Outcome::Accepted => 0,
             Outcome::Failed(reason) => table.number(reason) + 1,
@@ -95,18 +94,18 @@ fn write_varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// One outcome as it is read; reasons by their number in the page's table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PackedEntry {
-    pub(super) device: u64,
-    pub(super) platform: DevicePlatform,
+pub(in crate::storage) struct PackedEntry {
+    pub(in crate::storage) place: u64,
+    pub(in crate::storage) platform: DevicePlatform,
     /// None is accepted.
-    pub(super) failed: Option<usize>,
-    pub(super) before: Option<usize>,
+    pub(in crate::storage) failed: Option<usize>,
+    pub(in crate::storage) before: Option<usize>,
 }
 
 /// A page being read.
-pub(super) struct Packed<'a> {
+pub(in crate::storage) struct Packed<'a> {
     /// The page's reasons by number.
-    pub(super) reasons: Vec<Reason>,
+    pub(in crate::storage) reasons: Vec<Reason>,
     rest: &'a [u8],
     left: u64,
     last: u64,
@@ -114,7 +113,7 @@ pub(super) struct Packed<'a> {
 
 impl<'a> Packed<'a> {
     /// Reads the head of a body.
-    pub(super) fn open(body: &'a [u8], after: Position) -> Result<Self> {
+    pub(in crate::storage) fn open(body: &'a [u8], after: Position) -> Result<Self> {
         let (version, mut rest) = body.split_first().ok_or_else(|| corrupt("a page"))?;
         if *version != VERSION {
             return Err(corrupt("the version of a page"));
@@ -133,7 +132,7 @@ impl<'a> Packed<'a> {
     }
 
     /// The next outcome.
-    pub(super) fn next(&mut self) -> Result<Option<PackedEntry>> {
+    pub(in crate::storage) fn next(&mut self) -> Result<Option<PackedEntry>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -144,7 +143,7 @@ impl<'a> Packed<'a> {
         let platform = DevicePlatform::ALL[(code & 3) as usize];
         let failed = (code >> 3).checked_sub(1);
         Ok(Some(PackedEntry {
-            device: self.last,
+            place: self.last,
             platform,
             failed: failed.map(|number| self.check(number)).transpose()?,
             before: before.map(|number| self.check(number)).transpose()?,
@@ -157,15 +156,19 @@ impl<'a> Packed<'a> {
     }
 }
 
-/// Reads a whole page.
-pub(super) fn unpack(body: &[u8], after: Position) -> Result<Vec<PageEntry>> {
+/// Reads a whole page; `device` tells a device's number from its place.
+pub(in crate::storage) fn unpack(
+    body: &[u8],
+    after: Position,
+    device: impl Fn(u64) -> DeviceId,
+) -> Result<Vec<PageEntry>> {
     let mut packed = Packed::open(body, after)?;
     let mut entries = Vec::with_capacity(MAX_PAGE_ENTRIES.min(packed.left as usize));
     while let Some(entry) = packed.next()? {
         let reason = |number: usize| packed.reasons[number].clone();
         entries.push(PageEntry {
-            device: DeviceId(entry.device),
-            position: Position(entry.device),
+            device: device(entry.place),
+            position: Position(entry.place),
             platform: entry.platform,
             outcome: entry
                 .failed
@@ -174,6 +177,10 @@ pub(super) fn unpack(body: &[u8], after: Position) -> Result<Vec<PageEntry>> {
         });
     }
     Ok(entries)
+}
+
+fn corrupt(what: &'static str) -> Error {
+    Error::bug(format!("read {what} as it is stored"))
 }
 
 fn read_varint(rest: &mut &[u8]) -> Result<u64> {
@@ -216,9 +223,9 @@ mod tests {
         let sorted = entries.clone();
         entries.reverse();
         let body = pack(&entries, Position(900)).expect("packed");
-        assert_eq!(unpack(&body, Position(900)).expect("readable"), sorted);
+        assert_eq!(unpack(&body, Position(900), DeviceId).expect("readable"), sorted);
         assert!(
-            unpack(&pack(&[], Position(5)).expect("packed"), Position(5))
+            unpack(&pack(&[], Position(5)).expect("packed"), Position(5), DeviceId)
                 .is_ok_and(|e| e.is_empty())
         );
     }
@@ -240,7 +247,7 @@ mod tests {
         let entries = [entry(7, DevicePlatform::Web, Some("x"))];
         let body = pack(&entries, Position(6)).expect("packed");
         for length in 0..body.len() {
-            assert!(unpack(&body[..length], Position(6)).is_err(), "{length}");
+            assert!(unpack(&body[..length], Position(6), DeviceId).is_err(), "{length}");
         }
         assert!(pack(&entries, Position(8)).is_err());
         assert!(pack(&vec![entries[0].clone(); MAX_PAGE_ENTRIES + 1], Position(6)).is_err());

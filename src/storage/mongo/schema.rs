@@ -1,0 +1,120 @@
+//! The collections and their indexes, made at start. `docs/mongodb.md` lists the queries that each index
+//! serves.
+
+use mongodb::{
+    Database, IndexModel,
+    bson::{Document, doc},
+    options::{ClusteredIndex, IndexOptions},
+};
+
+use super::failure::OrFailed;
+use crate::domain::{Error, Result};
+
+pub(super) const DEVICES: &str = "devices";
+pub(super) const NOTIFICATIONS: &str = "notifications";
+/// Shards and pages together, so that a lease, a page and a checkpoint can be written by one command.
+/// `src/cluster/mongo.rs` knows it by the same name.
+pub(super) const LEDGER: &str = "ledger";
+pub(super) const ROUNDS: &str = "rounds";
+pub(super) const EVENTS: &str = "events";
+pub(super) const APPS: &str = "apps";
+/// Numbers of apps, claimed before the app's own document.
+pub(super) const APP_NUMBERS: &str = "app_numbers";
+pub(super) const SEQUENCES: &str = "sequences";
+/// Holds the one document that `ping` writes.
+pub(super) const HEALTH: &str = "health";
+
+/// Every collection of the store.
+pub(super) const ALL: [&str; 9] =
+    [DEVICES, NOTIFICATIONS, LEDGER, ROUNDS, EVENTS, APPS, APP_NUMBERS, SEQUENCES, HEALTH];
+
+/// Names of indexes that queries ask for by hint.
+pub(super) const BY_ATTRIBUTE: &str = "by_attribute";
+pub(super) const BY_NUMBER: &str = "by_number";
+
+/// First version with what the store relies on: clustered collections, and updates by pipeline that
+/// read the server's clock.
+const OLDEST: (i32, i32) = (6, 0);
+
+/// Collections whose documents lie in the order of their `_id`.
+const CLUSTERED: [&str; 3] = [DEVICES, LEDGER, EVENTS];
+
+/// Makes what is missing.
+pub(super) async fn prepare(database: &Database) -> Result<()> {
+    check_version(database).await?;
+    let there = database.list_collection_names().await.or_failed("list the collections")?;
+    for name in CLUSTERED.into_iter().filter(|name| !there.iter().any(|one| one == name)) {
+        let made = database.create_collection(name).clustered_index(ClusteredIndex::default());
+        match made.await {
+            // Another node, starting at the same time.
+            Err(error) if is_there_already(&error) => {}
+            made => made.or_failed("make a collection")?,
+        }
+    }
+    for (collection, indexes) in indexes() {
+        database
+            .collection::<Document>(collection)
+            .create_indexes(indexes)
+            .await
+            .or_failed("make the indexes")?;
+    }
+    Ok(())
+}
+
+fn is_there_already(error: &mongodb::error::Error) -> bool {
+    const NAMESPACE_EXISTS: i32 = 48;
+    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS)
+}
+
+async fn check_version(database: &Database) -> Result<()> {
+    let info = database.run_command(doc! { "buildInfo": 1 }).await;
+    let info = info.or_failed("ask the database for its version")?;
+    let version = info.get_str("version").unwrap_or_default();
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if found < OLDEST {
+        return Err(Error::conflict(format!(
+            "the server runs MongoDB {version}; {}.{} is the oldest that serves",
+            OLDEST.0, OLDEST.1
+        )));
+    }
+    Ok(())
+}
+
+fn indexes() -> [(&'static str, Vec<IndexModel>); 4] {
+    let devices = vec![
+        unique("by_external_id", doc! { "a": 1, "x": 1 }, None),
+        unique("by_token", doc! { "a": 1, "t": 1 }, Some(doc! { "t": { "$exists": true } })),
+        unique(BY_NUMBER, doc! { "a": 1, "n": 1 }, None),
+        plain(BY_ATTRIBUTE, doc! { "a": 1, "p.k": 1, "p.v": 1, "_id": 1 }),
+    ];
+    let notifications = vec![
+        unique("by_number", doc! { "n": 1 }, None),
+        plain("by_app", doc! { "a": 1, "status": 1, "n": 1 }),
+        plain("by_status", doc! { "status": 1 }),
+        unique(
+            "by_key",
+            doc! { "a": 1, "keys.k": 1 },
+            Some(doc! { "keys.k": { "$exists": true } }),
+        ),
+        plain("by_end", doc! { "kept": 1, "finished": 1 }),
+    ];
+    let rounds = vec![plain("by_app", doc! { "a": 1 })];
+    let events =
+        vec![plain("by_device", doc! { "a": 1, "n": 1 }), plain("by_campaign", doc! { "c": 1 })];
+    [(DEVICES, devices), (NOTIFICATIONS, notifications), (ROUNDS, rounds), (EVENTS, events)]
+}
+
+fn plain(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+fn unique(name: &str, keys: Document, partial: Option<Document>) -> IndexModel {
+    let options = IndexOptions::builder()
+        .name(name.to_owned())
+        .unique(true)
+        .partial_filter_expression(partial)
+        .build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
