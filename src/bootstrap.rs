@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     api::{self, ApiState},
+    cluster::alone::Alone,
     domain::ids::AppName,
     engine::{self, AppTransports, EngineHandle},
     services::Services,
@@ -96,7 +97,13 @@ impl StopSignals {
 pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHandle)> {
     let stores = open_stores(settings).await.context("failed to open the store")?;
     let transports = open_transports(settings)?;
-    let engine = engine::start(stores.clone(), transports, &settings.limits, retention(settings));
+    let engine = engine::start(
+        stores.clone(),
+        Arc::new(Alone),
+        transports,
+        &settings.limits,
+        retention(settings),
+    );
     Ok((stores, engine))
 }
 

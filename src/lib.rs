@@ -44,7 +44,7 @@
 //! |---|---|
 //! | [`domain`], [`settings`] | nothing of ours |
 //! | [`telemetry`] | settings |
-//! | [`storage`], [`transport`] | domain, settings, telemetry |
+//! | [`storage`], [`transport`], [`cluster`] | domain, settings, telemetry |
 //! | [`engine`] | the above, by their root traits only |
 //! | [`services`] | domain, settings, telemetry, the storage root, the engine's handle |
 //! | [`api`] | domain, settings, telemetry, services |
@@ -68,6 +68,7 @@
 pub mod api;
 pub mod bootstrap;
 pub mod cli;
+pub mod cluster;
 pub mod demo;
 pub mod domain;
 pub mod engine;

@@ -55,16 +55,18 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Whether a push may go now. After [`Pass::Probe`] the next ones wait for the probe's answer.
-    pub fn pass(&mut self, now: Instant) -> Pass {
+    /// Whether a push may go now.
+    pub fn pass(&self, now: Instant) -> Pass {
         match self.state {
             State::Closed => Pass::Free,
             State::Open { until } | State::Probing { until } if now < until => Pass::Wait(until),
-            State::Open { .. } | State::Probing { .. } => {
-                self.state = State::Probing { until: now + LONGEST_WAIT };
-                Pass::Probe
-            }
+            State::Open { .. } | State::Probing { .. } => Pass::Probe,
         }
+    }
+
+    /// A probe begins: the next pushes wait for its answer.
+    pub fn probe(&mut self, now: Instant) {
+        self.state = State::Probing { until: now + LONGEST_WAIT };
     }
 
     /// The provider answered, with whatever it had to say of the push.
@@ -139,6 +141,7 @@ mod tests {
         let mut breaker = opened(now);
         let Pass::Wait(until) = breaker.pass(now) else { panic!("not open") };
         assert_eq!(breaker.pass(until), Pass::Probe);
+        breaker.probe(until);
         assert!(matches!(breaker.pass(until), Pass::Wait(_)));
         breaker.answered();
         assert_eq!(breaker.pass(until), Pass::Free);
@@ -154,6 +157,7 @@ mod tests {
             waits.push(until - now);
             now = until;
             assert_eq!(breaker.pass(now), Pass::Probe);
+            breaker.probe(now);
             breaker.failed(now);
         }
         assert!(waits.is_sorted() && waits[1] > waits[0]);

@@ -4,15 +4,19 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 
 use super::{page::PageWork, rate_limit::RateLimiter, supervise::Seat};
 use crate::{
+    cluster::Lease,
     domain::{
         campaign::{Position, ShardKey},
         device::SendPlatform,
@@ -38,11 +42,37 @@ pub struct CampaignRun {
     pub credits: Arc<Semaphore>,
     /// One for each page that waits for its last few devices.
     pub trailing: Arc<Semaphore>,
-    /// One for each shard of the round that is not done.
+    /// One for each shard that this node works on.
     shards: Mutex<Vec<Arc<ShardDesk>>>,
     /// Tells that the run has ended.
     pub ended: Notify,
+    /// Whether the ledger cannot record now: nothing more is read until it can.
+    pub unrecorded: AtomicBool,
     closed: AtomicBool,
+    /// How many credits there are at the most, and how many were handed in so far.
+    pages: PageBudget,
+    credits_given: Mutex<usize>,
+}
+
+/// How many pages of a campaign may be in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct PageBudget {
+    /// At the most.
+    pub most: usize,
+    /// Devices in a page.
+    pub page_size: usize,
+}
+
+impl PageBudget {
+    /// Pages for a campaign of this pace (0 is no limit): what it can send in a few seconds, so that
+    /// many slow campaigns do not hold memory that they cannot use.
+    fn pages_at(self, per_second: u32) -> usize {
+        const SECONDS: usize = 5;
+        match per_second as usize {
+            0 => self.most,
+            rate => (2 + rate * SECONDS / self.page_size.max(1)).min(self.most),
+        }
+    }
 }
 
 impl CampaignRun {
@@ -50,19 +80,32 @@ impl CampaignRun {
     pub fn new(
         notification: Notification,
         rendered: HashMap<SendPlatform, Arc<Rendered>>,
-        pages_in_flight: usize,
+        pages: PageBudget,
     ) -> Self {
         let rate = notification.message.options.rate_limit.unwrap_or(0);
+        let credits = pages.pages_at(rate);
         Self {
             notification,
             rendered,
-            rate: RateLimiter::new(rate, tokio::time::Instant::now()),
-            credits: Arc::new(Semaphore::new(pages_in_flight)),
+            rate: RateLimiter::new(rate, Instant::now()),
+            credits: Arc::new(Semaphore::new(credits)),
             trailing: Arc::new(Semaphore::new(TRAILING_PAGES)),
             shards: Mutex::default(),
             ended: Notify::new(),
+            unrecorded: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            pages,
+            credits_given: Mutex::new(credits),
         }
+    }
+
+    /// Changes its pace; a faster one may have more pages in flight.
+    pub fn set_rate(&self, per_second: u32) {
+        self.rate.set(per_second, Instant::now());
+        let mut given = self.credits_given.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.pages.pages_at(per_second);
+        self.credits.add_permits(wanted.saturating_sub(*given));
+        *given = wanted.max(*given);
     }
 
     /// Its notification's name.
@@ -70,9 +113,14 @@ impl CampaignRun {
         self.notification.uuid
     }
 
-    /// The desks of its shards; empty until the round is planned.
+    /// The desks of the shards that this node works on.
     pub fn shards(&self) -> MutexGuard<'_, Vec<Arc<ShardDesk>>> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this node holds of it.
+    pub fn leases(&self) -> Vec<Lease> {
+        self.shards().iter().map(|desk| desk.lease()).collect()
     }
 
     /// Its app.
@@ -91,36 +139,85 @@ impl CampaignRun {
     }
 }
 
-/// What a shard's actor keeps where a crash does not reach: its pages in flight.
+/// What a shard's actor keeps where a crash does not reach: its lease, and its pages in flight.
 pub struct ShardDesk {
     /// The shard.
     pub key: ShardKey,
+    /// What the ledger's writes carry: under a later lease there is another desk.
+    pub epoch: u64,
     /// Who works on it.
     pub seat: Arc<Seat<super::shard::ShardActor>>,
     /// Its pages in flight, by where they begin.
-    pub pages: Mutex<BTreeMap<Position, Arc<PageWork>>>,
+    pages: Mutex<BTreeMap<Position, Arc<PageWork>>>,
     /// Counts the actors that have sat here.
     pub generation: AtomicU64,
-    /// Whether its actor has ended its work, done or halted.
+    /// Whether its actor has ended its work: done, halted, or the lease lost.
     pub ended: AtomicBool,
+    closed: AtomicBool,
+    seated: AtomicBool,
+    /// Until when the lease is ours without being renewed: milliseconds of [`clock_ms`].
+    held_until_ms: AtomicU64,
 }
 
 impl ShardDesk {
-    /// A desk with nothing on it.
-    pub fn new(key: ShardKey) -> Arc<Self> {
+    /// A desk with nothing on it, for a shard held until then; none is for ever.
+    pub fn new(lease: Lease, held_until: Option<Instant>) -> Arc<Self> {
         Arc::new(Self {
-            key,
+            key: lease.shard,
+            epoch: lease.epoch,
             seat: Seat::empty(),
             pages: Mutex::default(),
             generation: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            seated: AtomicBool::new(false),
+            held_until_ms: AtomicU64::new(held_until.map_or(u64::MAX, clock_ms)),
         })
+    }
+
+    /// Its lease.
+    pub fn lease(&self) -> Lease {
+        Lease { shard: self.key, epoch: self.epoch }
     }
 
     /// Its pages in flight.
     pub fn pages(&self) -> MutexGuard<'_, BTreeMap<Position, Arc<PageWork>>> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The lease was renewed and is ours until then; none is for ever.
+    pub fn hold_until(&self, until: Option<Instant>) {
+        self.held_until_ms.store(until.map_or(u64::MAX, clock_ms), Ordering::SeqCst);
+    }
+
+    /// Whether nobody was seated here before; from now on somebody is.
+    pub fn take_seat(&self) -> bool {
+        !self.seated.swap(true, Ordering::SeqCst)
+    }
+
+    /// Stops work on this shard here: no push of it begins after this.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether pushes may begin. A process that was stopped for longer than its lease finds it over by
+    /// its own clock, before it asks anybody.
+    pub fn is_open(&self) -> bool {
+        let held_until = self.held_until_ms.load(Ordering::SeqCst);
+        let held = held_until == u64::MAX || clock_ms(Instant::now()) < held_until;
+        held && !self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Whether its actor has ended its work.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+}
+
+/// A moment as milliseconds since the first one asked for.
+fn clock_ms(at: Instant) -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(at.saturating_duration_since(*START).as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The campaigns under way on this node.

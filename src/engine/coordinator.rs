@@ -1,29 +1,32 @@
-//! The coordinator of one notification's campaign: plans its round, seats a shard's actor for each part
-//! that is not done, and ends the campaign when the last of them has ended.
+//! The coordinator of one notification's campaign on one node: plans its round, leases this node's fair
+//! part of the shards that are not done, seats an actor for each, and ends the campaign here when all
+//! are done or it was stopped. Every node that knows of the campaign has one; alone, everything is ours.
 
-use std::sync::{Arc, atomic::Ordering};
-use std::time::Duration;
+mod tenure;
+
+use std::{sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use serde_json::json;
 
+use self::tenure::Tenure;
 use super::{
     Shared,
     campaign::{CampaignRun, ShardDesk},
     scheduler::Reconcile,
-    shard::{Look, ShardActor, ShardParts},
+    shard::{ShardActor, ShardParts},
     supervise::{self, Guard, Probe, Seat},
 };
 use crate::domain::{
     Error, Result,
     audience::{self, Clause},
-    campaign::{RoundPlan, Shard, ShardKey},
+    campaign::{RoundPlan, Shard},
     device::Unreachable,
     notification::{Notification, Status},
     timestamp::Timestamp,
 };
 
-/// How often it looks by itself, should a shard's word have been missed.
+/// How often it looks which shards are left, renews leases and takes what others let go.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it waits before asking a failing store again.
 const STORE_WAIT: Duration = Duration::from_millis(500);
@@ -35,13 +38,17 @@ pub struct CoordinatorActor {
     seat: Arc<Seat<Self>>,
     guard: Guard,
     planned: bool,
+    /// Whether shards and leases are being looked at.
+    looking: bool,
+    /// Asked to look while looking.
+    again: bool,
     ending: bool,
 }
 
-/// The round's shards that are not done.
+/// The round is planned.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct ShardsPlanned(Vec<ShardKey>);
+struct RoundPlanned;
 
 /// The campaign cannot be sent, for a reason to be shown.
 #[derive(Message)]
@@ -53,12 +60,17 @@ struct CannotGoOn(String);
 #[rtype(result = "()")]
 pub struct ShardEnded;
 
+/// The shards were looked at; none where the store did not answer.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Looked(Option<Tenure>);
+
 /// The campaign's end is stored.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct EndStored;
 
-/// Looks whether the gate was closed or all shards have ended.
+/// Looks which shards are left, and whether the gate was closed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct LookAround;
@@ -71,7 +83,34 @@ impl CoordinatorActor {
         seat: Arc<Seat<Self>>,
         guard: Guard,
     ) -> Self {
-        Self { shared, run, seat, guard, planned: false, ending: false }
+        let (planned, looking, again, ending) = (false, false, false, false);
+        Self { shared, run, seat, guard, planned, looking, again, ending }
+    }
+
+    /// Looks at the shards in a task of its own.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if !self.planned || self.ending {
+            return;
+        }
+        if self.looking {
+            self.again = true;
+            return;
+        }
+        self.looking = true;
+        let (shared, run, me) = (Arc::clone(&self.shared), Arc::clone(&self.run), ctx.address());
+        actix::spawn(async move {
+            let tenure = tenure::look(&shared, &run).await;
+            if let Err(error) = &tenure {
+                tracing::error!(notification = %run.id(), %error, "failed to look after shards");
+            }
+            let _ = me.send(Looked(tenure.ok())).await;
+        });
+    }
+
+    /// Seats an actor at every desk that has none, those of an earlier generation of this actor too.
+    fn seat_shards(&self) {
+        let desks = self.run.shards().clone();
+        desks.iter().filter(|desk| desk.take_seat()).for_each(|desk| self.seat_shard(desk));
     }
 
     fn seat_shard(&self, desk: &Arc<ShardDesk>) {
@@ -90,15 +129,6 @@ impl CoordinatorActor {
         supervise::keep(name, thread, board, seat, move |guard| {
             ShardActor::new(parts.clone(), guard)
         });
-    }
-
-    /// Ends the campaign once every shard has ended.
-    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
-        let over =
-            self.planned && self.run.shards().iter().all(|desk| desk.ended.load(Ordering::SeqCst));
-        if over && !self.ending {
-            self.end(Ending::Shards, ctx);
-        }
     }
 
     fn end(&mut self, ending: Ending, ctx: &mut Context<Self>) {
@@ -125,6 +155,7 @@ enum Ending {
 async fn store_end(shared: &Shared, run: &CampaignRun, ending: &Ending) -> Result<()> {
     let shards = shared.stores.ledger.shards(run.id()).await?;
     let done = shards.iter().all(Shard::is_done);
+    shared.cluster.release(&run.leases()).await?;
     let round = run.notification.round;
     let change = |notification: &mut Notification| match ending {
         Ending::Shards if done => notification.set_status(Status::Sent, Timestamp::now()),
@@ -160,13 +191,18 @@ async fn store_end(shared: &Shared, run: &CampaignRun, ending: &Ending) -> Resul
     }
 }
 
-/// Plans the round, or says why it cannot be sent.
-async fn plan(shared: &Shared, notification: &Notification) -> Result<Result<Vec<Shard>, String>> {
+/// Plans the round, or says why it cannot be sent. A later round was planned when it was asked for.
+async fn plan(shared: &Shared, run: &CampaignRun) -> Result<Result<(), String>> {
+    let notification = &run.notification;
     let (id, round) = (notification.uuid, notification.round);
+    // It may have been stopped since it was listed.
+    let stored = shared.stores.notifications.get(None, id).await?;
+    if !stored.is_some_and(|now| now.status == Status::Launched && now.round == round) {
+        run.close();
+        return Ok(Ok(()));
+    }
     if round > 0 {
-        // A later round was planned when it was asked for.
-        let shards = shared.stores.ledger.shards(id).await?;
-        return Ok(Ok(shards.into_iter().filter(|shard| shard.key.round == round).collect()));
+        return Ok(Ok(()));
     }
     let spec = notification.conditions.as_ref();
     let clause = spec.map(|spec| audience::parse(spec, "conditions")).transpose()?;
@@ -181,7 +217,8 @@ async fn plan(shared: &Shared, notification: &Notification) -> Result<Result<Vec
         shards: shared.limits.shards,
         failures: None,
     };
-    Ok(Ok(shared.stores.ledger.plan(&plan, clause.as_ref(), now).await?))
+    shared.stores.ledger.plan(&plan, clause.as_ref(), now).await?;
+    Ok(Ok(()))
 }
 
 /// An audience none of which can be reached for want of credentials is an error of configuration, not
@@ -207,15 +244,10 @@ impl Actor for CoordinatorActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(LOOK_INTERVAL, |_, ctx| ctx.notify(LookAround));
-        if !self.run.shards().is_empty() {
-            // An earlier generation has seated the shards, and they are at work.
-            self.planned = true;
-            return ctx.notify(LookAround);
-        }
         let (shared, run, me) = (Arc::clone(&self.shared), Arc::clone(&self.run), ctx.address());
         actix::spawn(async move {
             let planned = loop {
-                match plan(&shared, &run.notification).await {
+                match plan(&shared, &run).await {
                     Ok(planned) => break planned,
                     Err(error) if is_callers(&error) => break Err(error.public_message()),
                     Err(error) => {
@@ -225,11 +257,7 @@ impl Actor for CoordinatorActor {
                 }
             };
             let _ = match planned {
-                Ok(shards) => {
-                    let open =
-                        shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.key);
-                    me.send(ShardsPlanned(open.collect())).await
-                }
+                Ok(()) => me.send(RoundPlanned).await,
                 Err(reason) => me.send(CannotGoOn(reason)).await,
             };
         });
@@ -241,18 +269,31 @@ fn is_callers(error: &Error) -> bool {
     matches!(error.kind(), crate::domain::ErrorKind::Invalid { .. })
 }
 
-impl Handler<ShardsPlanned> for CoordinatorActor {
+impl Handler<RoundPlanned> for CoordinatorActor {
     type Result = ();
-    fn handle(&mut self, ShardsPlanned(open): ShardsPlanned, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: RoundPlanned, ctx: &mut Context<Self>) {
         self.planned = true;
-        let desks: Vec<_> = open.into_iter().map(ShardDesk::new).collect();
-        tracing::info!(
-            notification = %self.run.id(), app = %self.run.app(),
-            round = self.run.notification.round, shards = desks.len(), "campaign begins"
-        );
-        self.run.shards().clone_from(&desks);
-        desks.iter().for_each(|desk| self.seat_shard(desk));
-        self.end_if_over(ctx);
+        let round = self.run.notification.round;
+        tracing::info!(notification = %self.run.id(), app = %self.run.app(), round, "campaign begins");
+        self.look(ctx);
+    }
+}
+
+impl Handler<Looked> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, Looked(tenure): Looked, ctx: &mut Context<Self>) {
+        self.looking = false;
+        if let Some(tenure) = tenure {
+            self.run.shards().extend(tenure.gained);
+            self.seat_shards();
+            let stopped = !self.run.is_open() && self.run.shards().is_empty();
+            if (tenure.all_done || stopped) && !self.ending {
+                return self.end(Ending::Shards, ctx);
+            }
+        }
+        if std::mem::take(&mut self.again) {
+            self.look(ctx);
+        }
     }
 }
 
@@ -268,17 +309,14 @@ impl Handler<CannotGoOn> for CoordinatorActor {
 impl Handler<ShardEnded> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, _: ShardEnded, ctx: &mut Context<Self>) {
-        self.end_if_over(ctx);
+        self.look(ctx);
     }
 }
 
 impl Handler<LookAround> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, _: LookAround, ctx: &mut Context<Self>) {
-        if !self.run.is_open() {
-            self.run.shards().iter().for_each(|desk| desk.seat.tell(Look));
-        }
-        self.end_if_over(ctx);
+        self.look(ctx);
     }
 }
 
@@ -302,7 +340,7 @@ impl Handler<Probe> for CoordinatorActor {
             "planned": self.planned,
             "open": self.run.is_open(),
             "shards": shards.len(),
-            "shards_ended": shards.iter().filter(|desk| desk.ended.load(Ordering::SeqCst)).count(),
+            "shards_ended": shards.iter().filter(|desk| desk.has_ended()).count(),
             "credits_left": self.run.credits.available_permits(),
             "per_second": self.run.rate.per_second(),
         }))

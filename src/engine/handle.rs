@@ -94,6 +94,9 @@ impl EngineHandle {
         for run in runs {
             all &= self.ended(run.id(), deadline.saturating_duration_since(Instant::now())).await;
         }
+        if let Err(error) = self.shared.cluster.leave().await {
+            tracing::warn!(%error, "failed to leave the cluster; the others will notice");
+        }
         all
     }
 
@@ -145,7 +148,7 @@ impl EngineHandle {
     /// Changes a running campaign's rate at once; none is no limit.
     pub fn set_notification_rate(&self, notification: NotificationId, per_second: Option<u32>) {
         if let Some(run) = self.shared.campaigns.get(notification) {
-            run.rate.set(per_second.unwrap_or(0), Instant::now());
+            run.set_rate(per_second.unwrap_or(0));
             self.shared.senders.wake();
         }
     }

@@ -48,6 +48,7 @@ use self::{
     verdict::RetryPolicy,
 };
 use crate::{
+    cluster::Cluster,
     domain::{device::SendPlatform, ids::AppName},
     settings::LimitSettings,
     storage::Stores,
@@ -65,6 +66,7 @@ pub struct AppTransports {
 /// Starts the engine on threads of its own. Must be called within an actix system.
 pub fn start(
     stores: Stores,
+    cluster: Arc<dyn Cluster>,
     apps: Vec<AppTransports>,
     limits: &LimitSettings,
     retention: Option<Duration>,
@@ -87,6 +89,7 @@ pub fn start(
     }
     let shared = Arc::new(Shared {
         stores,
+        cluster,
         limits: limits.clone(),
         retention,
         threads: Threads::start(),
@@ -129,6 +132,7 @@ fn policy(limits: &LimitSettings) -> RetryPolicy {
 /// What the actors share.
 pub(crate) struct Shared {
     stores: Stores,
+    cluster: Arc<dyn Cluster>,
     limits: LimitSettings,
     /// How long delivery logs are kept; none is for ever.
     retention: Option<Duration>,
@@ -143,6 +147,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Takes this node's part of every rate.
+    fn divide_rates(&self, nodes: usize) {
+        let (nodes, now) = (u32::try_from(nodes).unwrap_or(u32::MAX), Instant::now());
+        let campaigns = self.campaigns.all();
+        let apps = self.rates.values().flat_map(|own| [&*own.app, &*own.apns, &*own.fcm]);
+        let every = apps.chain([&*self.global]).chain(campaigns.iter().map(|run| &run.rate));
+        every.for_each(|rate| rate.divide(nodes, now));
+        self.senders.wake();
+    }
+
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }

@@ -65,6 +65,11 @@ impl PageWork {
         Arc::new(Self { run, desk, span, targets, carried, state, dirty })
     }
 
+    /// Whether its pushes may begin: the campaign goes on, and its shard is this node's.
+    pub fn is_wanted(&self) -> bool {
+        self.run.is_open() && self.desk.is_open()
+    }
+
     /// Its devices.
     pub fn targets(&self) -> &[Target] {
         &self.targets

@@ -22,6 +22,8 @@ pub struct RateLimiter {
 struct Bucket {
     /// Permits per second; 0 is no limit.
     per_second: u32,
+    /// Among how many nodes they are divided.
+    nodes: u32,
     permits: f64,
     filled_at: Instant,
 }
@@ -36,13 +38,18 @@ pub struct Grant {
 }
 
 impl Bucket {
+    /// This node's part of the permits per second.
+    fn part(&self) -> f64 {
+        f64::from(self.per_second) / f64::from(self.nodes)
+    }
+
     fn burst(&self) -> f64 {
-        (f64::from(self.per_second) * BURST_SECS).max(1.0)
+        (self.part() * BURST_SECS).max(1.0)
     }
 
     fn fill(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        let gathered = self.permits + elapsed * f64::from(self.per_second);
+        let gathered = self.permits + elapsed * self.part();
         self.permits = gathered.min(self.burst());
         self.filled_at = now;
     }
@@ -56,19 +63,27 @@ impl Bucket {
         if self.permits >= 1.0 {
             return (self.permits as usize, Duration::ZERO);
         }
-        (0, Duration::from_secs_f64((1.0 - self.permits) / f64::from(self.per_second)))
+        (0, Duration::from_secs_f64((1.0 - self.permits) / self.part()))
     }
 }
 
 impl RateLimiter {
     /// A limit of `per_second`; 0 is none.
     pub fn new(per_second: u32, now: Instant) -> Self {
-        Self { bucket: Mutex::new(Bucket { per_second, permits: 1.0, filled_at: now }) }
+        Self { bucket: Mutex::new(Bucket { per_second, nodes: 1, permits: 1.0, filled_at: now }) }
     }
 
-    /// The rate in force; 0 is none.
+    /// The rate over all nodes; 0 is none.
     pub fn per_second(&self) -> u32 {
         self.lock().per_second
+    }
+
+    /// Takes one part in `nodes` of the rate from `now` on.
+    pub fn divide(&self, nodes: u32, now: Instant) {
+        let mut bucket = self.lock();
+        bucket.fill(now);
+        bucket.nodes = nodes.max(1);
+        bucket.permits = bucket.permits.min(bucket.burst());
     }
 
     /// Changes the rate from `now` on. Whoever waits must be woken by the caller to ask again.
@@ -134,6 +149,16 @@ mod tests {
         limit.set(10_000, later);
         let taken = taken_in(&[&limit], later, Duration::from_secs(1));
         assert!((9_900..=10_110).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn nodes_divide_a_rate_among_them() {
+        let start = Instant::now();
+        let limit = RateLimiter::new(3000, start);
+        limit.divide(3, start);
+        let taken = taken_in(&[&limit], start, Duration::from_secs(1));
+        assert!((990..=1011).contains(&taken), "{taken}");
+        assert_eq!(limit.per_second(), 3000);
     }
 
     #[test]

@@ -5,15 +5,17 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{
     Shared,
-    campaign::CampaignRun,
+    campaign::{CampaignRun, PageBudget},
     coordinator::CoordinatorActor,
     supervise::{self, Guard, Probe, Seat},
 };
 use crate::domain::{
     Result,
+    ids::NotificationId,
     notification::{Notification, Status},
     timestamp::Timestamp,
 };
@@ -32,6 +34,8 @@ pub struct SchedulerActor {
     /// Asked to look while looking.
     again: bool,
     queued: usize,
+    /// When campaigns were begun lately.
+    begun: HashMap<NotificationId, Instant>,
 }
 
 /// Looks at what the store says.
@@ -47,7 +51,14 @@ struct ActiveListed(Option<Vec<Notification>>);
 impl SchedulerActor {
     /// A generation of the scheduler.
     pub fn new(shared: Arc<Shared>, guard: Guard) -> Self {
-        Self { shared, _guard: guard, looking: false, again: false, queued: 0 }
+        Self {
+            shared,
+            _guard: guard,
+            looking: false,
+            again: false,
+            queued: 0,
+            begun: HashMap::new(),
+        }
     }
 
     fn launch(&self, mut notification: Notification, ctx: &mut Context<Self>) {
@@ -65,12 +76,24 @@ impl SchedulerActor {
         });
     }
 
-    fn begin(&self, notification: Notification) {
+    /// Whether the campaign was begun a moment ago. One that ends at once without coming to an end
+    /// begins again at the next look, not in a tight circle.
+    fn begun_just_now(&mut self, id: NotificationId) -> bool {
+        self.begun.retain(|_, at| at.elapsed() < INTERVAL / 2);
+        self.begun.contains_key(&id)
+    }
+
+    fn begin(&mut self, notification: Notification) {
+        if self.begun_just_now(notification.uuid) {
+            return;
+        }
+        self.begun.insert(notification.uuid, Instant::now());
         let shared = &self.shared;
         let mut rendered = HashMap::new();
         for desk in shared.senders.of(&notification.app) {
-            // Its time to live counts from the launch, also after a restart.
-            let from = notification.launched_at.unwrap_or(notification.created_at);
+            // Its time to live counts from here: a pause or a second round must not send what is
+            // already over.
+            let from = Timestamp::now();
             match desk.transport.render(notification.uuid, &notification.message, from) {
                 Ok(message) => {
                     rendered.insert(desk.transport.provider(), Arc::new(message));
@@ -83,7 +106,9 @@ impl SchedulerActor {
             }
         }
         let name = format!("coordinator {}", notification.uuid);
-        let run = CampaignRun::new(notification, rendered, shared.limits.pages_in_flight);
+        let limits = &shared.limits;
+        let pages = PageBudget { most: limits.pages_in_flight, page_size: limits.page_size };
+        let run = CampaignRun::new(notification, rendered, pages);
         let run = Arc::new(run);
         shared.campaigns.put(Arc::clone(&run));
         let (seat, board) = (Seat::empty(), Arc::clone(&shared.board));
@@ -95,8 +120,8 @@ impl SchedulerActor {
         });
     }
 
-    /// Whoever stopped a campaign tells its gate; should that word be lost, the store's word counts.
-    fn stop_what_is_not_launched(&self, active: &[Notification]) {
+    /// Whoever stops a campaign or changes its pace tells the engine of its own node; the store tells all.
+    fn follow_the_store(&self, active: &[Notification]) {
         let launched = |run: &CampaignRun| {
             let same =
                 |one: &Notification| one.uuid == run.id() && one.round == run.notification.round;
@@ -105,6 +130,15 @@ impl SchedulerActor {
         for run in self.shared.campaigns.all() {
             if run.is_open() && !launched(&run) {
                 self.shared.halt(&run);
+            }
+        }
+        for one in active {
+            let rate = one.message.options.rate_limit.unwrap_or(0);
+            if let Some(run) = self.shared.campaigns.get(one.uuid)
+                && run.rate.per_second() != rate
+            {
+                run.set_rate(rate);
+                self.shared.senders.wake();
             }
         }
     }
@@ -146,6 +180,10 @@ impl Handler<Reconcile> for SchedulerActor {
         self.looking = true;
         let (shared, me) = (Arc::clone(&self.shared), ctx.address());
         actix::spawn(async move {
+            match shared.cluster.live_nodes().await {
+                Ok(nodes) => shared.divide_rates(nodes.len()),
+                Err(error) => tracing::error!(%error, "failed to list the live nodes"),
+            }
             let active: Result<_> = shared.stores.notifications.active().await;
             if let Err(error) = &active {
                 tracing::error!(%error, "failed to list active notifications");
@@ -161,7 +199,7 @@ impl Handler<ActiveListed> for SchedulerActor {
         self.looking = false;
         let now = Timestamp::now();
         let Some(active) = active else { return };
-        self.stop_what_is_not_launched(&active);
+        self.follow_the_store(&active);
         let queued = |notification: &&Notification| notification.status == Status::Queued;
         self.queued = active.iter().filter(queued).count();
         let next_due = active.iter().filter(queued).filter_map(|queued| queued.scheduled_at).min();

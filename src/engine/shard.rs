@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Result,
+        ErrorKind, Result,
         campaign::{MAX_PAGE_LEN, PageRecord, Position, Shard, Span, TargetPage},
         timestamp::Timestamp,
     },
@@ -115,7 +115,19 @@ struct PageRecorded {
     settled: bool,
 }
 
-/// Looks whether there is something to do: the gate may have closed, a page may want saving.
+/// Another node holds the shard's lease.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct LeaseLost;
+
+/// What came of an attempt to record a page.
+enum Recorded {
+    Stored,
+    LeaseLost,
+    Superseded,
+}
+
+/// Looks whether there is something to do: a gate may have closed, a page may want saving.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Look;
@@ -138,7 +150,8 @@ impl ShardActor {
     /// Asks for a credit, and with it the next page, where there is more to read.
     fn read_on(&mut self, ctx: &mut Context<Self>) {
         let Some(progress) = &self.progress else { return };
-        if self.reading || !self.parts.run.is_open() || progress.next().is_none() {
+        let unrecorded = self.parts.run.unrecorded.load(Ordering::SeqCst);
+        if self.reading || unrecorded || !self.is_wanted() || progress.next().is_none() {
             return;
         }
         self.reading = true;
@@ -163,17 +176,28 @@ impl ShardActor {
         self.recording = true;
         let (ledger, me) = (Arc::clone(&self.parts.ledger), ctx.address());
         let (desk, generation) = (Arc::clone(&self.parts.desk), self.generation);
+        let run = Arc::clone(&self.parts.run);
         actix::spawn(async move {
             let ask = async || {
                 // A later generation counts anew: this one's checkpoint must not come after its.
                 if desk.generation.load(Ordering::SeqCst) != generation {
-                    return Ok(false);
+                    return Ok(Recorded::Superseded);
                 }
-                ledger.record(record.clone(), checkpoint.clone()).await.map(|()| true)
+                let answer = ledger.record(record.clone(), checkpoint.clone()).await;
+                let failed =
+                    answer.as_ref().is_err_and(|error| *error.kind() != ErrorKind::LeaseLost);
+                // What cannot be recorded would be repeated after a crash: no shard reads on.
+                run.unrecorded.store(failed, Ordering::SeqCst);
+                match answer {
+                    Err(error) if *error.kind() == ErrorKind::LeaseLost => Ok(Recorded::LeaseLost),
+                    other => other.map(|()| Recorded::Stored),
+                }
             };
-            if until_stored("record a page", ask).await {
-                let _ = me.send(PageRecorded { record, settled }).await;
-            }
+            let _ = match until_stored("record a page", ask).await {
+                Recorded::Stored => me.send(PageRecorded { record, settled }).await,
+                Recorded::LeaseLost => me.send(LeaseLost).await,
+                Recorded::Superseded => Ok(()),
+            };
         });
     }
 
@@ -187,13 +211,27 @@ impl ShardActor {
     fn end_if_over(&mut self, ctx: &mut Context<Self>) {
         let Some(progress) = &self.progress else { return };
         let idle = !self.recording && self.parts.desk.pages().is_empty();
-        let halted = !self.parts.run.is_open() && !self.reading;
+        let halted = !self.is_wanted() && !self.reading;
         if idle && (progress.is_done() || halted) {
             self.parts.desk.ended.store(true, Ordering::SeqCst);
             self.parts.coordinator.tell(ShardEnded);
             self.guard.finish();
             ctx.stop();
         }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.parts.run.is_open() && self.parts.desk.is_open()
+    }
+
+    /// Another node works on the shard now: what is in flight here will be its to find out.
+    fn give_up(&mut self, ctx: &mut Context<Self>) {
+        self.parts.desk.close();
+        self.parts.desk.pages().clear();
+        self.to_record.clear();
+        self.recording = false;
+        self.parts.senders.sweep();
+        self.end_if_over(ctx);
     }
 
     fn go_on(&mut self, ctx: &mut Context<Self>) {
@@ -223,10 +261,11 @@ impl Actor for ShardActor {
 async fn own_shard(ledger: &dyn CampaignLedger, desk: &ShardDesk) -> Result<Shard> {
     let shards = ledger.shards(desk.key.notification).await?;
     let own = shards.into_iter().find(|shard| shard.key == desk.key);
+    let own = own.map(|shard| Shard { epoch: desk.epoch, ..shard });
     own.ok_or_else(|| crate::domain::Error::bug("find a planned shard in the ledger"))
 }
 
-/// Asks a store until it answers: while it fails, the shard holds what it has and reads no more.
+/// Asks a store until it answers.
 async fn until_stored<T>(doing: &str, mut ask: impl AsyncFnMut() -> Result<T>) -> T {
     let mut attempt = 0;
     loop {
@@ -262,7 +301,7 @@ impl Handler<CreditGranted> for ShardActor {
     type Result = ();
     fn handle(&mut self, CreditGranted(credit): CreditGranted, ctx: &mut Context<Self>) {
         let next = self.progress.as_ref().and_then(Progress::next);
-        let Some(span) = next.filter(|_| self.parts.run.is_open()) else {
+        let Some(span) = next.filter(|_| self.is_wanted()) else {
             self.reading = false;
             return self.go_on(ctx);
         };
@@ -284,7 +323,7 @@ impl Handler<PageRead> for ShardActor {
     type Result = ();
     fn handle(&mut self, read: PageRead, ctx: &mut Context<Self>) {
         self.reading = false;
-        if !self.parts.run.is_open() {
+        if !self.is_wanted() {
             return self.go_on(ctx);
         }
         let Some(progress) = &mut self.progress else { return };
@@ -316,6 +355,9 @@ impl Handler<PageSettled> for ShardActor {
 impl Handler<PageTrails> for ShardActor {
     type Result = ();
     fn handle(&mut self, trails: PageTrails, _: &mut Context<Self>) {
+        if self.parts.run.unrecorded.load(Ordering::SeqCst) {
+            return;
+        }
         if let Some(page) = self.parts.desk.pages().get(&trails.page) {
             page.trail();
         }
@@ -334,6 +376,14 @@ impl Handler<PageRecorded> for ShardActor {
             self.parts.desk.pages().remove(&after);
         }
         self.go_on(ctx);
+    }
+}
+
+impl Handler<LeaseLost> for ShardActor {
+    type Result = ();
+    fn handle(&mut self, _: LeaseLost, ctx: &mut Context<Self>) {
+        tracing::warn!(shard = ?self.parts.desk.key, "the shard went to another node");
+        self.give_up(ctx);
     }
 }
 

@@ -100,7 +100,11 @@ pub fn judge(
             next: again(reason, retry_after, attempt, policy, jitter),
             health: Health::Answered,
             token: Token::Good,
-            hold: if device_only { None } else { Some(retry_after.unwrap_or(UNASKED_HOLD)) },
+            hold: if device_only {
+                None
+            } else {
+                Some(retry_after.unwrap_or(UNASKED_HOLD).min(LONGEST_RETRY_AFTER))
+            },
         },
         Answer::Unavailable { reason, retry_after, .. } => Verdict {
             next: again(reason, retry_after, attempt, policy, jitter),

@@ -101,3 +101,52 @@ fn refused_credentials_fail_fast_without_hammering_the_provider() {
     assert!(stats["apns"]["requests"].as_u64() < Some(refused), "{stats}");
     assert_eq!(total(&ended["sent"]) + refused, expected(DEVICES));
 }
+
+/// What `/ready` says.
+fn ready(house: &House) -> String {
+    let request = ureq::get(format!("{}/ready", house.api().base));
+    let request = request.config().http_status_as_error(false).build();
+    request.call().expect("answered").body_mut().read_to_string().expect("text")
+}
+
+#[test]
+fn an_absurd_wait_that_a_provider_asks_for_is_bounded_and_shown() {
+    let house = House::start(&[], SETTINGS);
+    house.register(300);
+    let absurd = json!({"fcm": {"rules": [{
+        "status": 429, "reason": "QUOTA_EXCEEDED", "retry_after_secs": u64::MAX, "times": 1, "share": 0.05
+    }]}, "apns": {}});
+    house.gateways.set_faults(&absurd).expect("set");
+    let uuid = house.create(&json!({"conditions": null}));
+    house.launch(&uuid);
+    // Those that were struck end with the provider's word; the app is held for minutes, not for ever.
+    house.wait("the hold to show", || {
+        ready(&house).contains("asks for a slower pace").then_some(())
+    });
+    let ended = house.wait_sent(&uuid);
+    assert!(ended["reasons"]["QUOTA_EXCEEDED"].as_u64() > Some(0), "{ended}");
+    // The next campaign waits for FCM, and can be stopped meanwhile.
+    let next = house.create(&json!({}));
+    house.launch(&next);
+    house.wait("APNs' part of it", || (settled(&house.notification(&next)) > 0).then_some(()));
+    house.set_status(&next, "PAUSED");
+}
+
+#[test]
+fn a_dry_run_says_nothing_of_a_provider_that_is_down() {
+    let house = House::start(&["--fail", "fcm:503:UNAVAILABLE:1.0"], SETTINGS);
+    house.register(3000);
+    let real = house.create(&json!({}));
+    house.launch(&real);
+    house.wait("the breaker", || {
+        ready(&house).contains("does not answer as it should").then_some(())
+    });
+    for _ in 0..5 {
+        let dry = house.create(&json!({"dry_run": true}));
+        house.launch(&dry);
+        house.wait_sent(&dry);
+    }
+    house.gateways.set_faults(&json!({})).expect("back");
+    let ended = house.wait_sent(&real);
+    assert_eq!((total(&ended["failed"]), house.prove(3000).missed), (0, 0), "{ended}");
+}

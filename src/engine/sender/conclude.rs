@@ -13,55 +13,62 @@ use crate::{
     storage::PruneOrder,
 };
 
+/// What becomes of the device.
+pub enum End {
+    /// It has its outcome.
+    Settled(Outcome),
+    /// It is tried again then.
+    Later(Instant),
+}
+
 impl Desk {
-    /// Gives the next step of a push that ended with `answer`.
-    pub fn conclude(&self, job: Job, answer: Answer) {
+    /// Takes in how a push ended, and decides what becomes of its device.
+    pub fn judge(&self, job: &mut Job, answer: Answer) -> End {
         if answer == Answer::Accepted {
-            self.accepted(job);
-        } else {
-            self.not_accepted(job, answer);
+            let mut state = self.lock();
+            state.breaker.answered();
+            state.refused = None;
+            state.guard.count(false);
+            return End::Settled(Outcome::Accepted);
         }
-    }
-
-    /// What nearly every push comes to, kept short.
-    fn accepted(&self, job: Job) {
-        let mut state = self.lock();
-        state.breaker.answered();
-        state.refused = None;
-        state.guard.count(false);
-        drop(state);
-        job.settle(Outcome::Accepted);
-    }
-
-    fn not_accepted(&self, mut job: Job, answer: Answer) {
         let now = Instant::now();
-        job.attempts += 1;
         let refused = match &answer {
             Answer::BadCredential { reason } => Some(reason.clone()),
             _ => None,
         };
         let (registered_at, jitter) = (job.target().registered_at, rand::random());
-        let verdict = verdict::judge(answer, job.attempts, registered_at, &self.policy, jitter);
         let mut state = self.lock();
+        // While the provider is known to be out of order, a try is a probe, and no device's own.
+        job.attempts += u32::from(!state.breaker.is_open());
+        let attempt = job.attempts.max(1);
+        let verdict = verdict::judge(answer, attempt, registered_at, &self.policy, jitter);
         self.note_health(&mut state, verdict.health, refused, now);
         if let Some(hold) = verdict.hold {
             let until = now + hold;
             state.hold_until = Some(state.hold_until.map_or(until, |held| held.max(until)));
         }
-        note_token(&mut state, &verdict, &job);
+        note_token(&mut state, &verdict, job);
         match verdict.next {
-            Next::Settle(outcome) => {
-                drop(state);
-                job.settle(outcome);
-            }
-            Next::Retry(_) if !job.is_wanted() => {
-                drop(state);
-                job.leave();
-            }
-            Next::Retry(wait) => {
-                state.queue.put_later(now + wait, job);
-                drop(state);
-                self.work.notify_one();
+            Next::Settle(outcome) => End::Settled(outcome),
+            Next::Retry(wait) => End::Later(now + wait),
+        }
+    }
+
+    /// Carries out what was decided.
+    pub fn end(&self, job: Job, end: End) {
+        match end {
+            End::Settled(outcome) => job.settle(outcome),
+            End::Later(due) => {
+                let mut state = self.lock();
+                // Asked under the lock: whoever closes a gate sweeps after it.
+                if job.is_wanted() {
+                    state.queue.put_later(due, job);
+                    drop(state);
+                    self.work.notify_one();
+                } else {
+                    drop(state);
+                    job.leave();
+                }
             }
         }
     }

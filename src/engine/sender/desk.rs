@@ -22,7 +22,7 @@ use crate::{
     },
     engine::{
         breaker::{Breaker, Pass},
-        campaign::CampaignRun,
+        page::PageWork,
         prune_guard::PruneGuard,
         rate_limit::{self, RateLimiter},
         verdict::RetryPolicy,
@@ -120,11 +120,11 @@ impl Desk {
         }
     }
 
-    /// Takes devices of one campaign in.
-    pub fn submit(&self, run: &CampaignRun, jobs: Vec<Job>) {
-        self.lock().queue.extend(run.id(), jobs.into_iter());
-        // Asked after they are in: whoever closed the gate before has swept without seeing them.
-        if !run.is_open() {
+    /// Takes devices of one page in.
+    pub fn submit(&self, page: &PageWork, jobs: Vec<Job>) {
+        self.lock().queue.extend(page.run.id(), jobs.into_iter());
+        // Asked after they are in: whoever closed a gate before has swept without seeing them.
+        if !page.is_wanted() {
             self.sweep();
         }
         self.work.notify_one();
@@ -158,19 +158,27 @@ impl Desk {
         if free == 0 {
             return Step::Idle;
         }
-        let mut most = free.min(CHUNK);
-        if let Some(refused) = &mut state.refused {
+        if let Some(refused) = &state.refused {
             if now < refused.next_probe {
                 let reason = refused.reason.clone();
                 return Self::fail_refused(state, &reason, now);
             }
-            refused.next_probe = now + REFUSED_PROBE;
-            most = 1;
+            let step = self.take(&mut state.queue, 1, now);
+            if let (Step::Push(_), Some(refused)) = (&step, &mut state.refused) {
+                refused.next_probe = now + REFUSED_PROBE;
+            }
+            return step;
         }
         match state.breaker.pass(now) {
-            Pass::Free => self.take(&mut state.queue, most, now),
-            Pass::Probe => self.take(&mut state.queue, 1, now),
+            Pass::Free => self.take(&mut state.queue, free.min(CHUNK), now),
             Pass::Wait(until) => Step::Sleep(until),
+            Pass::Probe => {
+                let step = self.take(&mut state.queue, 1, now);
+                if let Step::Push(_) = step {
+                    state.breaker.probe(now);
+                }
+                step
+            }
         }
     }
 
@@ -236,6 +244,10 @@ impl Desk {
             let reason = refused.reason.as_str();
             return Some(format!("{}: {provider} refuses the credentials: {reason}", self.app));
         }
+        if let Some(until) = state.hold_until.filter(|until| *until > Instant::now()) {
+            let left = until.saturating_duration_since(Instant::now()).as_secs();
+            return Some(format!("{}: {provider} asks for a slower pace; {left} s left", self.app));
+        }
         let open = state.breaker.is_open();
         open.then(|| format!("{}: {provider} does not answer as it should", self.app))
     }
@@ -249,6 +261,9 @@ impl Desk {
             "waiting_for_another_try": later,
             "in_flight": self.in_flight(),
             "breaker_open": state.breaker.is_open(),
+            "held_for_secs": state
+                .hold_until
+                .map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64()),
             "pruning_stopped": state.guard.is_stopped(),
             "credentials_refused": state.refused.as_ref().map(|refused| refused.reason.as_str()),
             "per_second": self.rates.provider.per_second(),

@@ -54,14 +54,9 @@ impl Job {
         self.page.run.id()
     }
 
-    /// Whether its campaign goes on.
+    /// Whether its campaign goes on, and here.
     pub fn is_wanted(&self) -> bool {
-        self.page.run.is_open()
-    }
-
-    /// Whether it goes through everything but the provider.
-    pub fn is_dry_run(&self) -> bool {
-        self.page.run.notification.message.options.dry_run
+        self.page.is_wanted()
     }
 
     /// It has its outcome.
@@ -92,10 +87,13 @@ impl Ticket {
         self.job.as_ref().filter(|job| job.is_wanted())
     }
 
-    /// The provider has answered.
+    /// The provider has answered. The device stays with the ticket until it is decided what becomes of
+    /// it, so that a panic in between puts it back.
     pub fn conclude(mut self, answer: Answer) {
+        let Some(job) = &mut self.job else { return };
+        let end = self.desk.judge(job, answer);
         if let Some(job) = self.job.take() {
-            self.desk.conclude(job, answer);
+            self.desk.end(job, end);
         }
     }
 }

@@ -55,29 +55,31 @@ impl Senders {
         self.desks.values().filter(move |desk| desk.app == *app)
     }
 
-    /// Hands a page's devices to their senders; those that cannot be sent to are settled at once.
+    /// Hands a page's devices to their senders; those that cannot be sent to are settled at once, and in
+    /// a dry run so are the others: nothing of it may pass for a provider's answer.
     pub fn send(&self, page: &Arc<PageWork>) {
         let run = &page.run;
+        let dry_run = run.notification.message.options.dry_run;
         let mut batches: HashMap<SendPlatform, Vec<Job>> = HashMap::new();
-        let mut unreachable = Vec::new();
+        let mut settled = Vec::new();
+        let failed = |why: Unreachable| Outcome::Failed(Reason::new(why.name()));
         for (index, target) in page.targets().iter().enumerate() {
             match (target.unreachable, run.rendered.get(&target.provider)) {
+                (None, Some(_)) if dry_run => settled.push((index, Outcome::Accepted)),
                 (None, Some(rendered)) => {
                     let job = Job::new(Arc::clone(page), Arc::clone(rendered), index as u32);
                     batches.entry(target.provider).or_default().push(job);
                 }
-                (None, None) => unreachable.push((index, Unreachable::NoCredentials)),
-                (Some(why), _) => unreachable.push((index, why)),
+                (None, None) => settled.push((index, failed(Unreachable::NoCredentials))),
+                (Some(why), _) => settled.push((index, failed(why))),
             }
         }
         for (provider, jobs) in batches {
             if let Some(desk) = self.desks.get(&(run.app().clone(), provider)) {
-                desk.submit(run, jobs);
+                desk.submit(page, jobs);
             }
         }
-        for (index, why) in unreachable {
-            page.settle(index, Outcome::Failed(Reason::new(why.name())));
-        }
+        settled.into_iter().for_each(|(index, outcome)| page.settle(index, outcome));
     }
 
     /// Hands back what waits of campaigns whose gate has closed.

@@ -8,7 +8,7 @@ use super::{
     desk::{Desk, Step},
     job::Ticket,
 };
-use crate::{domain::outcome::Answer, transport::Destination};
+use crate::transport::Destination;
 
 /// Pushes for as long as it is not aborted. What it holds when it is goes back to the desk.
 pub async fn run(desk: Arc<Desk>) {
@@ -42,12 +42,8 @@ pub async fn run(desk: Arc<Desk>) {
 async fn push(desk: Arc<Desk>, ticket: Ticket) {
     // None: the campaign was stopped since; dropping the ticket hands the device back.
     let Some(job) = ticket.job() else { return };
-    let answer = if job.is_dry_run() {
-        Answer::Accepted
-    } else {
-        let target = job.target();
-        let destination = Destination { device: target.device, token: &target.token };
-        desk.transport.push(job.rendered(), destination).await
-    };
+    let target = job.target();
+    let destination = Destination { device: target.device, token: &target.token };
+    let answer = desk.transport.push(job.rendered(), destination).await;
     ticket.conclude(answer);
 }

@@ -83,12 +83,16 @@ impl Queue {
         jobs
     }
 
-    /// Takes out every device whose campaign was stopped.
+    /// Takes out every device whose campaign was stopped, or whose shard went to another node.
     pub fn take_unwanted(&mut self) -> Vec<Job> {
         let mut unwanted = Vec::new();
         for lane in &mut self.lanes {
-            if lane.jobs.front().is_some_and(|job| !job.is_wanted()) {
-                unwanted.extend(lane.jobs.drain(..));
+            for job in std::mem::take(&mut lane.jobs) {
+                if job.is_wanted() {
+                    lane.jobs.push_back(job);
+                } else {
+                    unwanted.push(job);
+                }
             }
         }
         self.lanes.retain(|lane| !lane.jobs.is_empty());

@@ -7,7 +7,7 @@
 use super::{NotificationView, Notifications, content::check_rate, view};
 use crate::{
     domain::{
-        Error, Result, audience,
+        Error, ErrorKind, Result, audience,
         campaign::{FailureFilter, RoundPlan},
         ids::{AppName, NotificationId},
         notification::{Notification, Status},
@@ -76,6 +76,7 @@ impl Notifications {
         next: Status,
         now: Timestamp,
     ) -> Result<NotificationView> {
+        let stops = matches!(next, Status::Paused | Status::Deleted);
         let changed = self
             .change(app, uuid, None, |notification| {
                 notification.move_to(next, now)?;
@@ -84,8 +85,15 @@ impl Notifications {
                 }
                 Ok(Decision::Store)
             })
-            .await?;
-        let stops = matches!(next, Status::Paused | Status::Deleted);
+            .await;
+        let store_is_away =
+            changed.as_ref().is_err_and(|error| *error.kind() == ErrorKind::Unavailable);
+        if stops && store_is_away {
+            // The caller is told that the stop is not stored, but what can be stopped here is: until
+            // the store answers, nothing more is sent.
+            self.engine.halt(uuid);
+        }
+        let changed = changed?;
         if stops && changed.before != Status::Draft {
             self.engine.halt(uuid);
         } else {

@@ -43,7 +43,7 @@ impl CampaignLedger for Embedded {
             let campaign = number_of(connection, wanted.notification)?;
             let round = Some(wanted.round);
             let stored = shards::shards(connection, wanted.notification, campaign, round)?;
-            if !stored.is_empty() {
+            if !stored.is_empty() && !shards::may_replace(connection, campaign, wanted.round)? {
                 return Ok((campaign, stored, Vec::new()));
             }
             let spans = if wanted.round == 0 {
@@ -55,7 +55,7 @@ impl CampaignLedger for Embedded {
                     Audience::of_failures(connection, campaign, wanted.round, &filter)?.matching;
                 cut(&failed, index.read().max_id(), wanted.shards)
             };
-            Ok((campaign, stored, spans))
+            Ok((campaign, Vec::new(), spans))
         };
         let (campaign, stored, spans) = self.inner.readers.read(spans).await?;
         if !stored.is_empty() {

@@ -32,6 +32,17 @@ pub(super) fn cut(devices: &RoaringBitmap, max: u32, count: u16) -> Vec<Span> {
     (1..=count).map(stretch).collect()
 }
 
+/// Whether a round that was planned may be planned anew: a later round of which nothing is recorded,
+/// since whoever asked for it may have failed before it began, and ask for other failures now.
+pub(super) fn may_replace(connection: &Connection, campaign: i64, round: u16) -> Result<bool> {
+    const BEGUN: &str = "SELECT EXISTS (SELECT 1 FROM pages WHERE campaign = ? AND round = ?)";
+    let begun: bool = connection
+        .prepare_cached(BEGUN)
+        .and_then(|mut begun| begun.query_row(params![campaign, round], |row| row.get(0)))
+        .or_failed("look for pages of a round")?;
+    Ok(round > 0 && !begun)
+}
+
 /// Stores a round and its shards, unless they are there; answers those that are.
 pub(super) fn plan(
     work: &mut Work<'_>,
@@ -43,7 +54,14 @@ pub(super) fn plan(
     const DOING: &str = "plan a round";
     let stored = shards(work.connection, plan.notification, campaign, Some(plan.round))?;
     if !stored.is_empty() {
-        return Ok(stored);
+        if !may_replace(work.connection, campaign, plan.round)? {
+            return Ok(stored);
+        }
+        for table in ["shards", "rounds"] {
+            let sql = format!("DELETE FROM {table} WHERE campaign = ? AND round = ?");
+            let deleted = work.connection.execute(&sql, params![campaign, plan.round]);
+            deleted.or_failed(DOING)?;
+        }
     }
     let failures = plan.failures.as_ref().map(to_json).transpose()?;
     work.connection
