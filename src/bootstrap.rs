@@ -18,6 +18,7 @@ use crate::{
     storage::{
         Stores,
         embedded::{Embedded, EmbeddedOptions},
+        mongo::{Mongo, MongoOptions},
     },
     transport::{
         SharedTransport,
@@ -101,7 +102,11 @@ async fn open_stores(settings: &Settings) -> anyhow::Result<Stores> {
             let path = &settings.storage.path;
             Ok(Embedded::open(path, EmbeddedOptions::default()).await?.stores())
         }
-        StorageKind::Mongodb => anyhow::bail!("mongodb is not in this build yet"),
+        StorageKind::Mongodb => {
+            // It may hold a password, so no message repeats it.
+            let uri = settings.storage.uri.as_ref().context("storage.uri is missing")?;
+            Ok(Mongo::connect(uri.expose(), MongoOptions::default()).await?.stores())
+        }
     }
 }
 

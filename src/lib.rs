@@ -44,7 +44,7 @@
 //! |---|---|
 //! | [`domain`], [`settings`] | nothing of ours |
 //! | [`telemetry`] | settings |
-//! | [`storage`], [`transport`] | domain, settings, telemetry |
+//! | [`storage`], [`transport`], [`cluster`] | domain, settings, telemetry |
 //! | [`engine`] | the above, by their root traits only |
 //! | [`services`] | domain, settings, telemetry, the storage root, the engine's handle |
 //! | [`api`] | domain, settings, telemetry, services |
@@ -53,7 +53,8 @@
 //!
 //! # Where a line belongs
 //!
-//! A rule that can be told without I/O: [`domain`]. What SQL or an index does: `storage/embedded`. What a
+//! A rule that can be told without I/O: [`domain`]. What SQL or an index does: `storage/embedded`; what
+//! MongoDB does: `storage/mongo`, and who holds which shard: [`cluster`]. What a
 //! provider's answer means: `transport/*/response.rs`, and what follows from it: `engine/verdict.rs`. How
 //! JSON looks on the wire: `api/native/wire`, `transport/*/payload.rs`. Which backend is used:
 //! [`bootstrap`], and nowhere else.
@@ -68,6 +69,7 @@
 pub mod api;
 pub mod bootstrap;
 pub mod cli;
+pub mod cluster;
 pub mod demo;
 pub mod domain;
 pub mod engine;

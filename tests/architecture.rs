@@ -14,7 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("telemetry", &["settings"]),
     ("storage", &["domain", "settings", "telemetry"]),
     ("transport", &["domain", "settings", "telemetry"]),
-    ("engine", &["domain", "settings", "telemetry", "storage", "transport"]),
+    ("cluster", &["domain", "settings", "telemetry"]),
+    ("engine", &["domain", "settings", "telemetry", "storage", "transport", "cluster"]),
     ("services", &["domain", "settings", "telemetry", "storage", "engine"]),
     ("api", &["domain", "settings", "telemetry", "services"]),
     ("sandbox", &[]),
@@ -26,8 +27,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules of which outsiders, `bootstrap` and `cli` apart, may name only what stands in the root.
-const ROOTS_ONLY: &[(&str, &[&str])] =
-    &[("storage", &["embedded"]), ("transport", &["apns", "fcm", "http2"])];
+const ROOTS_ONLY: &[(&str, &[&str])] = &[
+    ("storage", &["embedded", "mongo"]),
+    ("transport", &["apns", "fcm", "http2"]),
+    ("cluster", &["alone", "mongo"]),
+];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("src is readable") {
