@@ -221,17 +221,24 @@ fn key(shard: ShardKey) -> Document {
     doc! { "c": Binary { subtype: BinarySubtype::Uuid, bytes }, "i": number }
 }
 
+/// The driver's own words stay out: they show whole answers of the server.
 fn failed(doing: &'static str, error: DriverError) -> Error {
-    match &*error.kind {
+    let passes = matches!(
+        &*error.kind,
         ErrorKind::Io(_)
-        | ErrorKind::ServerSelection { .. }
-        | ErrorKind::ConnectionPoolCleared { .. } => {
-            Error::unavailable("the cluster's database cannot be reached now").caused_by(error)
-        }
-        _ if error.contains_label("RetryableWriteError") => {
-            Error::unavailable("the cluster's database cannot be reached now").caused_by(error)
-        }
-        _ => Error::internal(doing, error),
+            | ErrorKind::ServerSelection { .. }
+            | ErrorKind::ConnectionPoolCleared { .. }
+    );
+    let cause = std::io::Error::other(match &*error.kind {
+        ErrorKind::Command(command) => format!("{} {}", command.code, command.code_name),
+        ErrorKind::Io(cause) => cause.to_string(),
+        ErrorKind::ServerSelection { message, .. } => message.clone(),
+        _ => "the driver failed".to_owned(),
+    });
+    if passes || error.contains_label("RetryableWriteError") {
+        Error::unavailable("the cluster's database cannot be reached now").caused_by(cause)
+    } else {
+        Error::internal(doing, cause)
     }
 }
 

@@ -206,7 +206,7 @@ mod tests {
             position: Position(device),
             platform,
             outcome: failed.map_or(Outcome::Accepted, |word| Outcome::Failed(Reason::new(word))),
-            failed_before: (device % 3 == 0).then(|| Reason::new("unavailable")),
+            failed_before: device.is_multiple_of(3).then(|| Reason::new("unavailable")),
         }
     }
 
