@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     api::{self, ApiState},
     domain::ids::AppName,
-    engine::{self, AppTransports},
+    engine::{self, AppTransports, EngineHandle},
     services::Services,
     settings::{Problem, Settings, StorageKind},
     storage::{
@@ -35,9 +35,7 @@ const SHUTDOWN_SECS: u64 = 30;
 pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     settings.validate()?;
     let stop = StopSignals::install()?;
-    let stores = open_stores(&settings).await.context("failed to open the store")?;
-    let transports = open_transports(&settings)?;
-    let engine = engine::start(stores.clone(), transports, &settings.limits, retention(&settings));
+    let (stores, engine) = assemble(&settings).await?;
     let services = Services::new(stores, engine.clone(), &settings.limits);
     let state = ApiState::new(services, &settings);
     warn_when_open(&settings);
@@ -93,6 +91,14 @@ impl StopSignals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// Opens the store and starts the engine over it. Must be called within an actix system.
+pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHandle)> {
+    let stores = open_stores(settings).await.context("failed to open the store")?;
+    let transports = open_transports(settings)?;
+    let engine = engine::start(stores.clone(), transports, &settings.limits, retention(settings));
+    Ok((stores, engine))
 }
 
 /// Opens the store that the settings choose.

@@ -31,7 +31,7 @@ enum Command {
     /// See it work: gateways, server and a campaign on this machine, with its proof
     Demo(DemoArgs),
     /// Run APNs and FCM gateways of your own, and print the configuration to use them
-    Sandbox(SandboxArgs),
+    Sandbox(Box<SandboxArgs>),
     /// Print the version
     Version,
 }

@@ -3,7 +3,12 @@
 //! `main` calls it once, after the settings are read. What is logged is decided where it happens;
 //! tokens, payloads and credentials never are.
 
-use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::settings::{LogFormat, LogSettings};
 
@@ -21,6 +26,9 @@ pub enum TelemetryError {
 /// Installs the log for the whole process.
 pub fn install(settings: &LogSettings) -> Result<(), TelemetryError> {
     let filter: Targets = settings.level.parse()?;
+    // h2 logs frames below this, and the paths in them hold device tokens.
+    let filter =
+        filter.with_target("h2", LevelFilter::INFO).with_target("rustls", LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match settings.format {
         LogFormat::Text => {

@@ -15,6 +15,10 @@ use anyhow::{Context, Result};
 
 use table::Table;
 
+/// The program's own allocator, so that the loops are compared on equal terms.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What to measure.
 #[derive(Debug)]
 pub struct Plan {

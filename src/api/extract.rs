@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 use super::locate;
 use crate::{
     domain::{Error, Result},
-    services::MAX_LIST,
-    storage::OrderBy,
+    services::{MAX_LIST, OrderBy},
 };
 
 /// How many elements a listing answers unless asked.

@@ -64,11 +64,8 @@ enum Level {
 
 /// The path of the value that ends at, or contains, this place of the text.
 fn path_at(body: &[u8], line: usize, column: usize) -> String {
-    let line_start = body
-        .split_inclusive(|byte| *byte == b'\n')
-        .take(line.saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum::<usize>();
+    let lines = body.split_inclusive(|byte| *byte == b'\n');
+    let line_start: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
     let end = (line_start + column).min(body.len());
     let mut levels: Vec<Level> = Vec::new();
     let mut at = 0;

@@ -66,7 +66,8 @@ pub struct Gateways {
     pub control_url: String,
     /// The master secret of the app in `config`.
     pub secret: String,
-    config: String,
+    /// The settings (TOML) of an app with credentials for these gateways.
+    pub config: String,
 }
 
 impl Gateways {

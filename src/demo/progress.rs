@@ -48,7 +48,7 @@ impl Bar {
 
     fn draw(&self, start: &str) {
         let part =
-            if self.total == 0 { WIDTH } else { (self.done * WIDTH / self.total).min(WIDTH) };
+            (self.done * WIDTH).checked_div(self.total).map_or(WIDTH, |part| part.min(WIDTH));
         let bar: String = (0..WIDTH).map(|at| if at < part { '█' } else { '░' }).collect();
         let elapsed = self.started.elapsed().as_secs_f64();
         let rate = self.done as f64 / elapsed.max(0.001);

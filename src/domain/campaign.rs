@@ -91,6 +91,14 @@ pub struct Shard {
     pub epoch: u64,
 }
 
+impl Shard {
+    /// Whether nothing is left to do, also where there was nothing from the start and so nothing was
+    /// ever recorded.
+    pub fn is_done(&self) -> bool {
+        self.done || self.cursor >= self.span.upto
+    }
+}
+
 /// One device as a page carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {

@@ -124,7 +124,7 @@ enum Ending {
 
 async fn store_end(shared: &Shared, run: &CampaignRun, ending: &Ending) -> Result<()> {
     let shards = shared.stores.ledger.shards(run.id()).await?;
-    let done = shards.iter().all(|shard| shard.done);
+    let done = shards.iter().all(Shard::is_done);
     let round = run.notification.round;
     let change = |notification: &mut Notification| match ending {
         Ending::Shards if done => notification.set_status(Status::Sent, Timestamp::now()),
@@ -226,7 +226,8 @@ impl Actor for CoordinatorActor {
             };
             let _ = match planned {
                 Ok(shards) => {
-                    let open = shards.iter().filter(|shard| !shard.done).map(|shard| shard.key);
+                    let open =
+                        shards.iter().filter(|shard| !shard.is_done()).map(|shard| shard.key);
                     me.send(ShardsPlanned(open.collect())).await
                 }
                 Err(reason) => me.send(CannotGoOn(reason)).await,

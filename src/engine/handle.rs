@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Shared, scheduler::Reconcile, shard::Look, supervise::Probe};
+use super::{Shared, scheduler::Reconcile, supervise::Probe};
 use crate::{
     domain::{
         device::SendPlatform,
@@ -63,9 +63,7 @@ impl EngineHandle {
     /// no new push of it begins, and what was under way is recorded or being recorded.
     pub fn halt(&self, notification: NotificationId) {
         if let Some(run) = self.shared.campaigns.get(notification) {
-            run.close();
-            self.shared.senders.sweep();
-            run.shards().iter().for_each(|desk| desk.seat.tell(Look));
+            self.shared.halt(&run);
         }
     }
 

@@ -39,10 +39,11 @@ pub use handle::{EngineHandle, EngineState, Rates};
 
 use self::{
     backoff::Backoff,
-    campaign::Campaigns,
+    campaign::{CampaignRun, Campaigns},
     rate_limit::RateLimiter,
     scheduler::SchedulerActor,
     sender::{Desk, DeskRates, SenderActor, Senders},
+    shard::Look,
     supervise::{Board, Seat},
     verdict::RetryPolicy,
 };
@@ -144,6 +145,13 @@ pub(crate) struct Shared {
 impl Shared {
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Closes a campaign's gate, takes what waits of it from the senders, and lets its shards end.
+    fn halt(&self, run: &CampaignRun) {
+        run.close();
+        self.senders.sweep();
+        run.shards().iter().for_each(|desk| desk.seat.tell(Look));
     }
 }
 

@@ -95,6 +95,20 @@ impl SchedulerActor {
         });
     }
 
+    /// Whoever stopped a campaign tells its gate; should that word be lost, the store's word counts.
+    fn stop_what_is_not_launched(&self, active: &[Notification]) {
+        let launched = |run: &CampaignRun| {
+            let same =
+                |one: &Notification| one.uuid == run.id() && one.round == run.notification.round;
+            active.iter().any(|one| one.status == Status::Launched && same(one))
+        };
+        for run in self.shared.campaigns.all() {
+            if run.is_open() && !launched(&run) {
+                self.shared.halt(&run);
+            }
+        }
+    }
+
     fn drop_old(&self) {
         let Some(kept) = self.shared.retention else { return };
         let ledger = Arc::clone(&self.shared.stores.ledger);
@@ -146,7 +160,8 @@ impl Handler<ActiveListed> for SchedulerActor {
     fn handle(&mut self, ActiveListed(active): ActiveListed, ctx: &mut Context<Self>) {
         self.looking = false;
         let now = Timestamp::now();
-        let active = active.unwrap_or_default();
+        let Some(active) = active else { return };
+        self.stop_what_is_not_launched(&active);
         let queued = |notification: &&Notification| notification.status == Status::Queued;
         self.queued = active.iter().filter(queued).count();
         let next_due = active.iter().filter(queued).filter_map(|queued| queued.scheduled_at).min();

@@ -9,6 +9,11 @@ pub mod status;
 
 use crate::{engine::EngineHandle, settings::LimitSettings, storage::Stores};
 
+/// The stores' words that callers of the use cases speak too: what they ask for and what is found.
+pub use crate::storage::{
+    AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
+    OrderBy,
+};
 pub use devices::Devices;
 pub use notifications::Notifications;
 pub use status::StatusReport;

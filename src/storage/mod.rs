@@ -57,7 +57,7 @@ impl<T> Default for Found<T> {
     }
 }
 
-/// How many devices satisfy a clause.
+/// How many devices satisfy a clause. What is zero is left out of the maps.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct AudienceCount {
     /// By platform, reachable or not.
@@ -93,7 +93,8 @@ pub trait DeviceStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Result<Device>>>;
 
-    /// Changes one device; none where there is no such device. Durable when this returns.
+    /// Changes one device, and marks it seen at `now`; none where there is no such device. Durable when
+    /// this returns.
     async fn edit(
         &self,
         app: &AppName,
@@ -354,7 +355,7 @@ pub trait CampaignLedger: Send + Sync {
         now: Timestamp,
     ) -> Result<()>;
 
-    /// One device's history.
+    /// One device's history; newest first where no order is asked for.
     async fn history(
         &self,
         app: &AppName,

@@ -90,6 +90,16 @@ pub enum RenderError {
     },
 }
 
+impl From<RenderError> for crate::domain::Error {
+    /// The caller's input is wrong: a payload over the limit is told of `body`, its largest part.
+    fn from(refusal: RenderError) -> Self {
+        match refusal {
+            RenderError::TooLarge { .. } => Self::invalid("body", refusal.to_string()),
+            RenderError::Field { field, problem } => Self::invalid(field, problem),
+        }
+    }
+}
+
 /// What a transport is doing, for readiness and the console.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct TransportState {

@@ -24,6 +24,20 @@ fn every_matching_device_is_pushed_once_and_no_other() {
 }
 
 #[test]
+fn an_audience_of_nobody_is_sent_at_once() {
+    let house = House::start(&[], UNLIMITED);
+    let no_devices = house.create(&json!({}));
+    house.launch(&no_devices);
+    assert_eq!(settled(&house.wait_sent(&no_devices)), 0);
+    house.register(100);
+    let nowhere = json!({"key": "country", "operator": "str_eq", "value": "nowhere"});
+    let no_match = house.create(&json!({"conditions": nowhere}));
+    house.launch(&no_match);
+    assert_eq!(settled(&house.wait_sent(&no_match)), 0);
+    assert_eq!(house.requests(), 0);
+}
+
+#[test]
 fn a_pause_stops_pushes_a_resume_goes_on_and_a_withdrawal_ends_it() {
     let house = House::start(&["--latency-ms", "10"], UNLIMITED);
     house.register(DEVICES);

@@ -9,4 +9,5 @@ mod faults;
 mod mongo;
 mod native_api;
 mod storage_contract;
+mod supervision;
 mod support;

@@ -2,8 +2,11 @@
 //! pushes as rates, window and breaker allow; its actor keeps the pump alive, gives dead tokens up and
 //! tells what it is doing.
 
+mod conclude;
 mod desk;
+mod job;
 mod pump;
+mod queue;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -12,7 +15,7 @@ use tokio::task::JoinHandle;
 
 pub use desk::{Desk, DeskRates};
 
-use self::desk::Job;
+use self::job::Job;
 use super::{
     page::PageWork,
     supervise::{Guard, Probe},
@@ -69,7 +72,7 @@ impl Senders {
         }
         for (provider, jobs) in batches {
             if let Some(desk) = self.desks.get(&(run.app().clone(), provider)) {
-                desk.submit(run.id(), jobs.into_iter());
+                desk.submit(run, jobs);
             }
         }
         for (index, why) in unreachable {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::desk::{Desk, Step, Ticket};
+use super::{
+    desk::{Desk, Step},
+    job::Ticket,
+};
 use crate::{domain::outcome::Answer, transport::Destination};
 
 /// Pushes for as long as it is not aborted. What it holds when it is goes back to the desk.

@@ -1,6 +1,7 @@
-//! Notifications: writing them (`draft`), moving them through their states (`moves`), and what other
+//! Notifications: writing them (`draft`, checked by `content`), moving them through their states (`moves`), and what other
 //! systems report about them (`reports`). This file reads them.
 
+mod content;
 mod draft;
 mod moves;
 mod reports;

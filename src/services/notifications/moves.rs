@@ -4,7 +4,7 @@
 //! else it is decided again. The engine is told after the write: a start by a nudge, a stop by
 //! `halt`, which returns when no new push begins.
 
-use super::{NotificationView, Notifications, draft::check_rate, view};
+use super::{NotificationView, Notifications, content::check_rate, view};
 use crate::{
     domain::{
         Error, Result, audience,

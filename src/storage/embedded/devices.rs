@@ -37,7 +37,7 @@ impl DeviceStore for Embedded {
                 .map(|registration| register::register(work, app, registration, now))
                 .collect()
         };
-        self.inner.writer.write(job).await
+        self.inner.writer.write_unguarded(job).await
     }
 
     async fn edit(

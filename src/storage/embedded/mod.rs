@@ -34,7 +34,7 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use self::{
     apps::Apps, audiences::Audiences, failure::OrFailed, index::SharedIndex, lock::DirectoryLock,
@@ -93,10 +93,16 @@ impl Embedded {
             .map_err(|error| Error::internal(format!("make {}", directory.display()), error))?;
         let lock = DirectoryLock::take(&directory)?;
         let file = directory.join("fanfare.db");
-        let mut connection = Connection::open(&file).or_failed("open the database")?;
+        spare_statistics();
+        // The writer thread alone uses it.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection =
+            Connection::open_with_flags(&file, flags).or_failed("open the database")?;
         configure(&connection, options)?;
         schema::migrate(&mut connection)?;
-        let index = Arc::new(SharedIndex::new(index::load(&connection)?));
+        let index = Arc::new(SharedIndex::new(index::load(|| readers::connect(&file))?));
         let apps = Apps::load(&connection)?;
         let writer = Writer::start(connection, Arc::clone(&index))?;
         let readers = Readers::start(&file, options.readers)?;
@@ -115,7 +121,16 @@ impl Embedded {
     }
 }
 
-/// Write-ahead log, fsync at every commit, and a log that is folded back every 16 MiB.
+/// Turns off SQLite's count of its memory, which takes one lock for every allocation of every thread.
+/// Nobody reads it. Once a database was opened in this process it is too late, and does no harm.
+fn spare_statistics() {
+    // SAFETY: `sqlite3_config` is called with the one integer that this option takes
+    // (sqlite.org, "Configuration Options", SQLITE_CONFIG_MEMSTATUS); after initialisation it refuses.
+    unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0) };
+}
+
+/// Write-ahead log, fsync at every commit, and a log that is folded back every 64 MiB: random inserts
+/// rewrite the same index pages, and one fold writes each once.
 fn configure(connection: &Connection, options: EmbeddedOptions) -> Result<()> {
     const DOING: &str = "configure the database";
     connection.set_prepared_statement_cache_capacity(128);
@@ -126,8 +141,8 @@ fn configure(connection: &Connection, options: EmbeddedOptions) -> Result<()> {
              PRAGMA synchronous = FULL;
              PRAGMA temp_store = MEMORY;
              PRAGMA cache_size = -{cache_kib};
-             PRAGMA wal_autocheckpoint = 4096;
-             PRAGMA journal_size_limit = 67108864;"
+             PRAGMA wal_autocheckpoint = 16384;
+             PRAGMA journal_size_limit = 134217728;"
         ))
         .or_failed(DOING)
 }

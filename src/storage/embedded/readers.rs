@@ -84,7 +84,8 @@ fn serve(connection: &Connection, questions: &Mutex<mpsc::Receiver<Question>>) {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+/// A connection to read by.
+pub(super) fn connect(path: &Path) -> Result<Connection> {
     const DOING: &str = "open a read connection";
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).or_failed(DOING)?;

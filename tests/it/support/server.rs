@@ -119,7 +119,7 @@ impl Drop for Server {
 /// The address from the first line that the process writes.
 fn announced(process: &mut Child) -> String {
     let stdout = process.stdout.take().expect("standard output is piped");
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(1024);
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = BufReader::new(stdout).read_line(&mut line);

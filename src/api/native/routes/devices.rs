@@ -11,15 +11,16 @@ use crate::{
             request::{Body, Caller, ExternalId, OptionalBody, Query, Read, Register},
             wire::{
                 devices::{
-                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, EventBody, HistoryJson,
-                    PropertiesBody, RegistrationBody, SearchBody,
+                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, PropertiesBody,
+                    RegistrationBody, SearchBody,
                 },
+                history::{EventBody, HistoryJson},
                 internal::EventName,
             },
         },
     },
     domain::{device::Device, timestamp::Timestamp},
-    storage::{EventField, EventQuery},
+    services::{EventField, EventQuery},
 };
 
 const EVENT_FIELDS: [(&str, EventField); 3] =

@@ -22,8 +22,7 @@ use crate::{
         Error, campaign::FailureFilter, device::DevicePlatform, notification::Status,
         timestamp::Timestamp,
     },
-    services::notifications::NotificationView,
-    storage::{NotificationField, NotificationQuery},
+    services::{NotificationField, NotificationQuery, notifications::NotificationView},
 };
 
 const FIELDS: [(&str, NotificationField); 7] = [

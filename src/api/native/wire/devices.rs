@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     enums::Named,
-    notifications::NotificationJson,
     nullable,
     property::{OneKeyObjects, PropertyChange},
     time,
@@ -17,12 +16,11 @@ use crate::{
         device::{
             Device, DeviceEdit, DevicePlatform, Pruned, Registration, SendPlatform, Unreachable,
         },
-        ids::{DeviceId, NotificationId},
+        ids::DeviceId,
         tally::PlatformCounts,
         timestamp::Timestamp,
     },
-    services::devices::{DeviceSearch, HistoryRow},
-    storage::AudienceCount,
+    services::{AudienceCount, devices::DeviceSearch},
 };
 
 /// `PUT /devices`, and one element of a bulk registration. What is left out stays as stored.
@@ -141,16 +139,6 @@ pub struct CountBody {
     pub conditions: Option<ClauseSpec>,
 }
 
-/// `POST /devices/{external_id}/events`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventBody {
-    /// The notification's uuid.
-    pub notification: NotificationId,
-    /// `received` or `opened`.
-    pub event: super::internal::EventName,
-}
-
 /// A device as every answer shows it.
 pub struct DeviceJson<'a>(pub &'a Device);
 
@@ -245,36 +233,5 @@ impl CountJson {
             reachable: reachable.into_iter().map(filled).collect(),
             unreachable: unreachable.into_iter().map(filled).collect(),
         }
-    }
-}
-
-/// The answer of `GET /devices/{external_id}/notifications`.
-#[derive(Serialize)]
-pub struct HistoryJson<'a> {
-    total: u64,
-    events: Vec<EventJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct EventJson<'a> {
-    id: u64,
-    notification: Option<NotificationJson<'a>>,
-    event: &'static str,
-    reason: Option<&'a str>,
-    #[serde(serialize_with = "time")]
-    created_at: Timestamp,
-}
-
-impl<'a> HistoryJson<'a> {
-    /// From what the service found.
-    pub fn new(total: u64, rows: &'a [HistoryRow]) -> Self {
-        let event = |row: &'a HistoryRow| EventJson {
-            id: row.event.id,
-            notification: row.notification.as_ref().map(NotificationJson::new),
-            event: row.event.kind.name(),
-            reason: row.event.reason.as_ref().map(|reason| reason.as_str()),
-            created_at: row.event.at,
-        };
-        Self { total, events: rows.iter().map(event).collect() }
     }
 }

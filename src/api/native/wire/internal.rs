@@ -7,8 +7,7 @@ use serde::{
 
 use crate::{
     domain::{ids::DeviceId, tally::PlatformCounts},
-    services::{notifications::ReportedEvents, status::RateChange},
-    storage::EventKind,
+    services::{EventKind, notifications::ReportedEvents, status::RateChange},
 };
 
 /// An event by its lower-case name.

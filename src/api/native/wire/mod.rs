@@ -3,6 +3,7 @@
 
 pub mod devices;
 pub mod enums;
+pub mod history;
 pub mod internal;
 pub mod notifications;
 pub mod property;

@@ -9,6 +9,7 @@ mod apply;
 mod compile;
 mod count;
 mod load;
+mod merge;
 mod posting;
 mod values;
 

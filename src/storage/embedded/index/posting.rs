@@ -17,6 +17,7 @@ pub(super) enum Posting {
     /// The first `len` of `ids`, ascending.
     Inline { len: u8, ids: [u32; INLINE] },
     /// Ascending.
+    #[expect(clippy::box_collection, reason = "a bare Vec would double every posting's size")]
     Few(Box<Vec<u32>>),
     /// Any number.
     Many(Box<RoaringBitmap>),
@@ -59,6 +60,26 @@ impl Posting {
                 more.insert(place, id);
                 *self = Self::Few(Box::new(more));
             }
+        }
+    }
+
+    /// Adds the devices of another posting, all of whose ids are greater.
+    pub(super) fn append(&mut self, next: Self) {
+        match (&mut *self, next) {
+            (Self::Many(own), Self::Many(next)) => **own |= *next,
+            (_, Self::Many(next)) => {
+                let own = std::mem::replace(self, Self::Many(next));
+                own.each(|id| self.insert(id));
+            }
+            (_, next) => next.each(|id| self.insert(id)),
+        }
+    }
+
+    fn each(&self, add: impl FnMut(u32)) {
+        match self {
+            Self::Inline { len, ids } => ids[..usize::from(*len)].iter().copied().for_each(add),
+            Self::Few(ids) => ids.iter().copied().for_each(add),
+            Self::Many(bitmap) => bitmap.iter().for_each(add),
         }
     }
 
@@ -204,6 +225,21 @@ mod tests {
             }
         }
         assert!(posting.is_empty());
+    }
+
+    #[test]
+    fn appended_postings_hold_both_whatever_their_forms() {
+        for (own, next) in [(0, 2), (2, 2), (3, 100), (100, 300), (300, 3), (300, 300), (2, 300)] {
+            let fill = |range: std::ops::Range<u32>| {
+                let mut posting = Posting::default();
+                range.for_each(|id| posting.insert(id));
+                posting
+            };
+            let mut joined = fill(0..own);
+            joined.append(fill(1000..1000 + next));
+            let expected: Vec<u32> = (0..own).chain(1000..1000 + next).collect();
+            assert_eq!(ids(&joined), expected);
+        }
     }
 
     #[test]
