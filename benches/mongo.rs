@@ -102,7 +102,8 @@ async fn main() -> Result<()> {
     let root = root.trim_end_matches('/');
     let client = Client::with_uri_str(&uri).await?;
     let database = client.database(&name);
-    let stores = Mongo::connect(&format!("{root}/{name}?{options}"), MongoOptions::default());
+    let uri = format!("{root}/{name}?{options}");
+    let stores = Mongo::connect(&uri, MongoOptions::default());
     let stores = stores.await.context("failed to open the store")?.stores();
     let measured = measure(&stores, &database, server, devices).await;
     database.drop().await?;
