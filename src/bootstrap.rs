@@ -11,7 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     api::{self, ApiState},
-    cluster::alone::Alone,
+    cluster::{
+        Cluster,
+        alone::Alone,
+        mongo::{MongoCluster, MongoClusterOptions},
+    },
     domain::ids::AppName,
     engine::{self, AppTransports, EngineHandle},
     services::Services,
@@ -19,6 +23,7 @@ use crate::{
     storage::{
         Stores,
         embedded::{Embedded, EmbeddedOptions},
+        mongo::{Mongo, MongoOptions},
     },
     transport::{
         SharedTransport,
@@ -95,26 +100,31 @@ impl StopSignals {
 
 /// Opens the store and starts the engine over it. Must be called within an actix system.
 pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHandle)> {
-    let stores = open_stores(settings).await.context("failed to open the store")?;
+    let (stores, cluster) = open_stores(settings).await.context("failed to open the store")?;
     let transports = open_transports(settings)?;
-    let engine = engine::start(
-        stores.clone(),
-        Arc::new(Alone),
-        transports,
-        &settings.limits,
-        retention(settings),
-    );
+    let (limits, retention) = (&settings.limits, retention(settings));
+    let engine = engine::start(stores.clone(), cluster, transports, limits, retention);
     Ok((stores, engine))
 }
 
-/// Opens the store that the settings choose.
-async fn open_stores(settings: &Settings) -> anyhow::Result<Stores> {
+/// Opens the store that the settings choose, and with a shared one joins its nodes.
+async fn open_stores(settings: &Settings) -> anyhow::Result<(Stores, Arc<dyn Cluster>)> {
     match settings.storage.kind {
         StorageKind::Embedded => {
             let path = &settings.storage.path;
-            Ok(Embedded::open(path, EmbeddedOptions::default()).await?.stores())
+            let store = Embedded::open(path, EmbeddedOptions::default()).await?;
+            Ok((store.stores(), Arc::new(Alone)))
         }
-        StorageKind::Mongodb => anyhow::bail!("mongodb is not in this build yet"),
+        StorageKind::Mongodb => {
+            // It may hold a password, so no message repeats it.
+            let uri = settings.storage.uri.as_ref().context("storage.uri is missing")?.expose();
+            let stores = Mongo::connect(uri, MongoOptions::default()).await?.stores();
+            // A node that starts again is another one: its earlier leases run out by themselves.
+            let node = uuid::Uuid::new_v4().to_string();
+            tracing::info!(node, "joining the nodes of this store");
+            let cluster = MongoCluster::join(uri, MongoClusterOptions::new(node)).await?;
+            Ok((stores, Arc::new(cluster)))
+        }
     }
 }
 

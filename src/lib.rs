@@ -53,7 +53,8 @@
 //!
 //! # Where a line belongs
 //!
-//! A rule that can be told without I/O: [`domain`]. What SQL or an index does: `storage/embedded`. What a
+//! A rule that can be told without I/O: [`domain`]. What SQL or an index does: `storage/embedded`; what
+//! MongoDB does: `storage/mongo`, and who holds which shard: [`cluster`]. What a
 //! provider's answer means: `transport/*/response.rs`, and what follows from it: `engine/verdict.rs`. How
 //! JSON looks on the wire: `api/native/wire`, `transport/*/payload.rs`. Which backend is used:
 //! [`bootstrap`], and nowhere else.

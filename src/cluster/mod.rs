@@ -5,6 +5,7 @@
 //! The engine asks; `bootstrap` picks the implementation. Nothing here knows what a shard's work is.
 
 pub mod alone;
+pub mod mongo;
 
 use std::time::Duration;
 

@@ -50,13 +50,22 @@ impl Settings {
     }
 
     fn check_storage(&self, problems: &mut Problems) {
-        if self.storage.kind == StorageKind::Mongodb {
-            problems.add("storage.kind", "mongodb is not in this build yet; use embedded");
+        match self.storage.kind {
+            StorageKind::Mongodb => {
+                // Never shown: it may hold a password.
+                let uri = self.storage.uri.as_ref().map(|uri| uri.expose()).unwrap_or_default();
+                let fits = uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://");
+                let what = "must be a connection string, mongodb://… or mongodb+srv://…, \
+                    when storage.kind is mongodb";
+                problems.require(fits, "storage.uri", what);
+            }
+            StorageKind::Embedded => {
+                let path = &self.storage.path;
+                problems.require(!path.as_os_str().is_empty(), "storage.path", "must not be empty");
+                let what = "is a file; the store needs a directory";
+                problems.require(!path.is_file(), "storage.path", what);
+            }
         }
-        let path = &self.storage.path;
-        problems.require(!path.as_os_str().is_empty(), "storage.path", "must not be empty");
-        let what = "is a file; the store needs a directory";
-        problems.require(!path.is_file(), "storage.path", what);
         let days = self.storage.retention_days;
         problems.require(days > 0, "storage.retention_days", "must be at least 1");
     }
@@ -264,7 +273,7 @@ mod tests {
         ]);
         for expected in [
             "server.bind: must be IP:PORT",
-            "storage.kind: mongodb is not in this build yet",
+            "storage.uri: must be a connection string",
             "apps[0].key: must be 24",
             "apps[1].name: is another app's name too",
             "apps[1].api_keys[0].secret: is used by another key too",

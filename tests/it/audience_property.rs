@@ -20,7 +20,7 @@ use fanfare::{
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use crate::support::stores::{Backend, EmbeddedBackend, NOW, app};
+use crate::support::stores::{Backend, EmbeddedBackend, MongoBackend, NOW, app};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -291,5 +291,31 @@ proptest! {
             .build()
             .expect("a runtime");
         runtime.block_on(agrees::<EmbeddedBackend>(steps, clauses));
+    }
+}
+
+/// Whether a search by MongoDB can say it; what it cannot, the parser refuses before.
+fn can_be_asked(clause: &Clause) -> bool {
+    match clause {
+        Clause::Branch(_, children) => children.iter().all(can_be_asked),
+        Clause::Leaf(leaf) => {
+            let moment = matches!(leaf.key, Key::Field(Field::LastSeen | Field::CreatedAt));
+            !moment || !matches!(leaf.test, Test::TextPrefix(_) | Test::TextContains(_))
+        }
+    }
+}
+
+proptest! {
+    // Fewer: each runs against a real server.
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mongodb_agrees_with_the_evaluator(
+        steps in vec(step(), 1..40),
+        clauses in vec(clause().prop_filter("a parsed clause", can_be_asked), 1..40),
+    ) {
+        static RUNTIME: std::sync::LazyLock<tokio::runtime::Runtime> =
+            std::sync::LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
+        RUNTIME.block_on(agrees::<MongoBackend>(steps, clauses));
     }
 }

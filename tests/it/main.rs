@@ -2,9 +2,11 @@
 
 mod audience_property;
 mod campaign;
+mod cluster;
 mod command_line;
 mod crash;
 mod faults;
+mod mongo;
 mod native_api;
 mod storage_contract;
 mod supervision;

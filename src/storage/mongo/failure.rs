@@ -23,13 +23,45 @@ pub(super) trait OrFailed<T> {
 impl<T> OrFailed<T> for Result<T, DriverError> {
     fn or_failed(self, doing: &'static str) -> Result<T> {
         self.map_err(|error| {
+            let cause = std::io::Error::other(summary(&error));
             if passes(&error) {
-                Error::unavailable("the store cannot be reached now").caused_by(error)
+                Error::unavailable("the store cannot be reached now").caused_by(cause)
             } else {
-                Error::internal(doing, error)
+                Error::internal(doing, cause)
             }
         })
     }
+}
+
+/// What went wrong, without the server's words: a refused write's message repeats what was written,
+/// tokens included, and the driver shows whole answers.
+fn summary(error: &DriverError) -> String {
+    match &*error.kind {
+        ErrorKind::Command(command) => {
+            format!("the server answered {}", named(command.code, &command.code_name))
+        }
+        ErrorKind::Write(WriteFailure::WriteError(write)) => {
+            format!("the server refused a write with {}", write.code)
+        }
+        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => {
+            format!("a majority did not confirm: {}", named(concern.code, &concern.code_name))
+        }
+        ErrorKind::Io(cause) => format!("connection: {cause}"),
+        ErrorKind::ServerSelection { message, .. } => message.clone(),
+        ErrorKind::Authentication { .. } => "the server refused the credentials".to_owned(),
+        ErrorKind::ConnectionPoolCleared { .. } => "the connections were closed".to_owned(),
+        ErrorKind::InsertMany(_) | ErrorKind::BulkWrite(_) => {
+            "the server refused writes".to_owned()
+        }
+        ErrorKind::DnsResolve { .. } => "the server's name cannot be resolved".to_owned(),
+        ErrorKind::InvalidResponse { .. } => "the server's answer cannot be read".to_owned(),
+        ErrorKind::InvalidArgument { message, .. } => format!("the driver refused it: {message}"),
+        _ => "the driver failed".to_owned(),
+    }
+}
+
+fn named(code: i32, name: &str) -> String {
+    format!("{code} {name}")
 }
 
 /// Whether trying again may help.

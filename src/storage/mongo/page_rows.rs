@@ -255,6 +255,7 @@ async fn until_written(
     for attempt in 1.. {
         match write(&core.database, collection, kind, writes, wait).await {
             Err(error) if passes(&error) && attempt < TRIES => {
+                let error = Err::<(), _>(error).or_failed("write").expect_err("an error stays one");
                 tracing::warn!(%error, attempt, "failed to write to the ledger; trying again");
                 tokio::time::sleep(Duration::from_millis(50) * attempt).await;
             }
@@ -301,7 +302,7 @@ pub(super) fn event_group(
         let kept = until_written(&core, EVENTS, Kind::Insert, &events, Wait::Majority).await;
         let kept = kept.and_then(|outcome| lost(&outcome).map(drop));
         for order in orders {
-            let answer = kept.as_ref().map(|()| ()).map_err(repeat);
+            let answer = kept.as_ref().map_err(repeat).copied();
             // A caller that went away wants no answer.
             let _ = order.reply.send(answer);
         }

@@ -62,7 +62,7 @@ pub(super) enum DeviceOrder {
 
 enum Answer {
     Registered(Vec<Result<Device>>),
-    Edited(Result<Option<Device>>),
+    Edited(Result<Option<Box<Device>>>),
     Removed(bool),
 }
 
@@ -88,6 +88,7 @@ async fn carry_out(core: &Core, mut orders: Vec<DeviceOrder>) {
                 orders = left;
             }
             Err(Trouble::Database(error)) if passes(&error) && attempt < TRIES => {
+                let error = Trouble::Database(error).into_error();
                 tracing::warn!(%error, attempt, "failed to write devices; trying again");
                 tokio::time::sleep(Duration::from_millis(20) * attempt).await;
             }
@@ -201,7 +202,7 @@ impl Desk {
                 Answer::Registered(answers)
             }
             DeviceOrder::Edit { name, edit, now, .. } => {
-                Answer::Edited(self.edit(name, edit, *now))
+                Answer::Edited(self.edit(name, edit, *now).map(|device| device.map(Box::new)))
             }
             DeviceOrder::Remove { name, .. } => Answer::Removed(self.remove(name)),
         })
@@ -435,7 +436,11 @@ impl Answer {
     }
 
     fn edited(self) -> Result<Option<Device>> {
-        if let Self::Edited(edited) = self { edited } else { Err(mixed_up()) }
+        if let Self::Edited(edited) = self {
+            Ok(edited?.map(|device| *device))
+        } else {
+            Err(mixed_up())
+        }
     }
 
     fn removed(self) -> Result<bool> {

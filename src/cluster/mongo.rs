@@ -1,0 +1,300 @@
+//! Leases and heartbeats in MongoDB, by the server's clock throughout (`$$NOW`), since nodes' clocks may
+//! differ by seconds.
+//!
+//! A lease is three fields of the shard's document in the ledger, which `storage/mongo/shards.rs` makes:
+//! `owner`, `until` and the epoch `e`. They lie where the ledger's writes are checked, so that a new
+//! lease refuses its predecessor's writes from the moment it is granted. Heartbeats have a collection
+//! of their own, `nodes`.
+
+use std::{
+    future::Future,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use mongodb::{
+    Client, Collection, Database, IndexModel,
+    bson::{Binary, Document, doc, spec::BinarySubtype},
+    error::{Error as DriverError, ErrorKind},
+    options::{ClientOptions, IndexOptions, ReturnDocument, WriteConcern},
+};
+
+use super::{Cluster, Lease};
+use crate::domain::{Error, Result, campaign::ShardKey};
+
+/// The store's names.
+const DEFAULT_DATABASE: &str = "fanfare";
+const LEDGER: &str = "ledger";
+const NODES: &str = "nodes";
+
+/// How this node takes part.
+#[derive(Clone, Debug)]
+pub struct MongoClusterOptions {
+    /// This node's name; no other may have it.
+    pub node: String,
+    /// How long a lease holds without being renewed, and how long a silent node counts as living.
+    pub lease_time: Duration,
+}
+
+impl MongoClusterOptions {
+    /// Ten seconds, and the default for everything else.
+    pub fn new(node: impl Into<String>) -> Self {
+        Self { node: node.into(), lease_time: Duration::from_secs(10) }
+    }
+}
+
+/// This node in a cluster on MongoDB. Its heart beats as long as it is kept.
+#[derive(Clone)]
+pub struct MongoCluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: MongoClusterOptions,
+    ledger: Collection<Document>,
+    nodes: Collection<Document>,
+}
+
+impl MongoCluster {
+    /// Joins the cluster that shares this database: the first heartbeat is stored when this returns.
+    ///
+    /// # Errors
+    /// Invalid where `uri` is no connection string, unavailable where no server answers.
+    pub async fn join(uri: &str, options: MongoClusterOptions) -> Result<Self> {
+        let uri = uri.to_owned();
+        let database = apart(async move { connect(&uri).await }).await?;
+        let inner = Arc::new(Inner {
+            ledger: database.collection(LEDGER),
+            nodes: database.collection(NODES),
+            options,
+        });
+        let first = Arc::clone(&inner);
+        apart(async move {
+            first.forget_old_nodes().await?;
+            first.beat().await
+        })
+        .await?;
+        tokio::spawn(keep_beating(Arc::downgrade(&inner)));
+        Ok(Self { inner })
+    }
+
+    async fn run<T, F>(&self, operation: impl FnOnce(Arc<Inner>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        apart(operation(Arc::clone(&self.inner))).await
+    }
+}
+
+/// Runs to its end even if the caller goes away: a driver's future dropped half-way spoils its connection.
+async fn apart<T: Send + 'static>(
+    operation: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::spawn(operation).await;
+    done.map_err(|error| Error::internal("finish an operation of the cluster", error))?
+}
+
+async fn connect(uri: &str) -> Result<Database> {
+    let mut settings = ClientOptions::parse(uri).await.map_err(|_| {
+        Error::invalid("storage.uri", "is not a MongoDB connection string that can be resolved")
+    })?;
+    settings.app_name.get_or_insert_with(|| "fanfare-cluster".to_owned());
+    settings.write_concern = Some(WriteConcern::majority());
+    let name = settings.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+    let client =
+        Client::with_options(settings).map_err(|error| failed("join the cluster", error))?;
+    Ok(client.database(&name))
+}
+
+async fn keep_beating(inner: Weak<Inner>) {
+    loop {
+        let Some(wait) = inner.upgrade().map(|inner| inner.options.lease_time / 4) else { return };
+        tokio::time::sleep(wait).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if let Err(error) = inner.beat().await {
+            tracing::warn!(%error, "failed to tell the other nodes that this one lives");
+        }
+    }
+}
+
+impl Inner {
+    async fn beat(&self) -> Result<()> {
+        let seen = doc! { "$currentDate": { "seen": true } };
+        let beat = self.nodes.update_one(doc! { "_id": &self.options.node }, seen).upsert(true);
+        beat.await.map(drop).map_err(|error| failed("store a heartbeat", error))
+    }
+
+    async fn forget_old_nodes(&self) -> Result<()> {
+        let options = IndexOptions::builder()
+            .name("forgotten_after_a_day".to_owned())
+            .expire_after(Duration::from_secs(86_400))
+            .build();
+        let index = IndexModel::builder().keys(doc! { "seen": 1 }).options(options).build();
+        let made = self.nodes.create_index(index).await;
+        made.map(drop).map_err(|error| failed("make the index of nodes", error))
+    }
+
+    fn lease_ms(&self) -> i64 {
+        i64::try_from(self.options.lease_time.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// The end of a lease granted now.
+    fn until(&self) -> Document {
+        doc! { "$add": ["$$NOW", self.lease_ms()] }
+    }
+
+    /// Takes one shard if it is free.
+    async fn take(&self, shard: ShardKey) -> Result<Option<Lease>> {
+        let mut filter = free();
+        filter.insert("_id", key(shard));
+        let grant = doc! { "$set": {
+            "owner": { "$literal": &self.options.node },
+            "until": self.until(),
+            "e": { "$add": ["$e", 1_i64] },
+        } };
+        let taken = self.ledger.find_one_and_update(filter, vec![grant]);
+        let taken = taken.projection(doc! { "e": 1 }).return_document(ReturnDocument::After).await;
+        let taken = taken.map_err(|error| failed("lease a shard", error))?;
+        let epoch = taken.and_then(|row| row.get_i64("e").ok());
+        Ok(epoch.map(|epoch| Lease { shard, epoch: epoch.cast_unsigned() }))
+    }
+
+    async fn lease(&self, shards: &[ShardKey], want: usize) -> Result<Vec<Lease>> {
+        let mut filter = free();
+        let keys: Vec<_> = shards.iter().map(|shard| key(*shard)).collect();
+        filter.insert("_id", doc! { "$in": keys });
+        let found = self.rows(filter).await?;
+        let is_free = |shard: &&ShardKey| {
+            let key = key(**shard);
+            found.iter().any(|row| row.get_document("_id").ok() == Some(&key))
+        };
+        let mut leases = Vec::new();
+        for shard in shards.iter().filter(is_free) {
+            if leases.len() >= want {
+                break;
+            }
+            // Another node may have been quicker.
+            leases.extend(self.take(*shard).await?);
+        }
+        Ok(leases)
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        let mut held = Vec::new();
+        for lease in leases {
+            let prolonged = vec![doc! { "$set": { "until": self.until() } }];
+            let renewed = self.ledger.update_one(self.mine(lease), prolonged).await;
+            let renewed = renewed.map_err(|error| failed("renew a lease", error))?;
+            if renewed.matched_count > 0 {
+                held.push(*lease);
+            }
+        }
+        Ok(held)
+    }
+
+    /// A lease that ran out and that nobody took since is still this node's to renew.
+    fn mine(&self, lease: &Lease) -> Document {
+        let epoch = lease.epoch.cast_signed();
+        doc! { "_id": key(lease.shard), "owner": &self.options.node, "e": epoch }
+    }
+
+    async fn rows(&self, filter: Document) -> Result<Vec<Document>> {
+        let find = self.ledger.find(filter).projection(doc! { "_id": 1 }).await;
+        let find = find.map_err(|error| failed("look for free shards", error))?;
+        find.try_collect().await.map_err(|error| failed("look for free shards", error))
+    }
+}
+
+/// Shards that are not done and that nobody holds.
+fn free() -> Document {
+    let ended = doc! { "$lte": [{ "$ifNull": ["$until", "$$NOW"] }, "$$NOW"] };
+    doc! { "done": false, "$expr": ended }
+}
+
+/// A shard's key in the ledger, as `storage/mongo/shards.rs` writes it.
+fn key(shard: ShardKey) -> Document {
+    let bytes = shard.notification.0.as_bytes().to_vec();
+    let number = i64::from(shard.round) << 16 | i64::from(shard.index);
+    doc! { "c": Binary { subtype: BinarySubtype::Uuid, bytes }, "i": number }
+}
+
+/// The driver's own words stay out: they show whole answers of the server.
+fn failed(doing: &'static str, error: DriverError) -> Error {
+    let passes = matches!(
+        &*error.kind,
+        ErrorKind::Io(_)
+            | ErrorKind::ServerSelection { .. }
+            | ErrorKind::ConnectionPoolCleared { .. }
+    );
+    let cause = std::io::Error::other(match &*error.kind {
+        ErrorKind::Command(command) => format!("{} {}", command.code, command.code_name),
+        ErrorKind::Io(cause) => cause.to_string(),
+        ErrorKind::ServerSelection { message, .. } => message.clone(),
+        _ => "the driver failed".to_owned(),
+    });
+    if passes || error.contains_label("RetryableWriteError") {
+        Error::unavailable("the cluster's database cannot be reached now").caused_by(cause)
+    } else {
+        Error::internal(doing, cause)
+    }
+}
+
+#[async_trait]
+impl Cluster for MongoCluster {
+    fn node(&self) -> &str {
+        &self.inner.options.node
+    }
+
+    fn lease_time(&self) -> Option<Duration> {
+        Some(self.inner.options.lease_time)
+    }
+
+    async fn live_nodes(&self) -> Result<Vec<String>> {
+        self.run(|inner| async move {
+            const DOING: &str = "list the nodes";
+            let since = doc! { "$subtract": ["$$NOW", inner.lease_ms()] };
+            let living = doc! { "$expr": { "$gt": ["$seen", since] } };
+            let living = inner.nodes.find(living).sort(doc! { "_id": 1 }).await;
+            let living = living.map_err(|error| failed(DOING, error))?;
+            let living: Vec<_> =
+                living.try_collect().await.map_err(|error| failed(DOING, error))?;
+            let name = |row: &Document| row.get_str("_id").map(str::to_owned).ok();
+            Ok(living.iter().filter_map(name).collect())
+        })
+        .await
+    }
+
+    async fn lease(&self, shards: &[ShardKey], want: usize) -> Result<Vec<Lease>> {
+        let shards = shards.to_vec();
+        self.run(|inner| async move { inner.lease(&shards, want).await }).await
+    }
+
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        let leases = leases.to_vec();
+        self.run(|inner| async move { inner.renew(&leases).await }).await
+    }
+
+    async fn release(&self, leases: &[Lease]) -> Result<()> {
+        let leases = leases.to_vec();
+        self.run(|inner| async move {
+            for lease in &leases {
+                let gone = doc! { "$unset": { "owner": true, "until": true } };
+                let released = inner.ledger.update_one(inner.mine(lease), gone).await;
+                released.map_err(|error| failed("release a lease", error))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn leave(&self) -> Result<()> {
+        self.run(|inner| async move {
+            let left = inner.nodes.delete_one(doc! { "_id": &inner.options.node }).await;
+            left.map(drop).map_err(|error| failed("leave the cluster", error))
+        })
+        .await
+    }
+}

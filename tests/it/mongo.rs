@@ -1,0 +1,160 @@
+//! What is MongoDB's alone: which indexes its queries use, and what is left when its primary dies.
+
+use std::{sync::Arc, time::Duration};
+
+use fanfare::{
+    domain::{
+        audience::ClauseSpec,
+        campaign::{RoundPlan, Span},
+        device::DeviceEdit,
+        ids::DeviceId,
+    },
+    storage::{
+        DeviceQuery, PruneOrder, Stores,
+        mongo::{Mongo, MongoOptions},
+    },
+};
+use futures_util::TryStreamExt;
+use mongodb::bson::{Document, doc};
+
+use crate::support::{
+    mongod::Mongod,
+    stores::{
+        Backend, MongoBackend, NOW, app, int, ios, leaf, notification, with_property, with_tags,
+    },
+};
+
+/// Everything that the API and the engine ask of devices.
+async fn ask_everything(stores: &Stores) {
+    let devices = &stores.devices;
+    let everyone = DeviceQuery { size: 10, now: NOW, ..DeviceQuery::default() };
+    let rare = leaf("rare", "int_eq", 1);
+    let common = leaf("common", "int_eq", 1);
+    let range = leaf("common", "int_gte", 1);
+    let tagged = leaf("@tag", "str_eq", "vip");
+    let clauses = [rare, common, range, tagged, leaf("rare", "exists", ())];
+    for clause in clauses {
+        let query = DeviceQuery { clause: Some(clause.clone()), ..everyone.clone() };
+        devices.search(&app(), &query).await.expect("found");
+        devices.count(&app(), Some(&clause), &[], NOW).await.expect("counted");
+    }
+    devices.search(&app(), &everyone).await.expect("found");
+    let after = DeviceQuery { after: Some(DeviceId(5)), ..everyone.clone() };
+    devices.search(&app(), &after).await.expect("found");
+    let named = DeviceQuery { external_ids: Some(vec!["d1".into()]), ..everyone };
+    devices.search(&app(), &named).await.expect("found");
+    devices.count(&app(), None, &[], NOW).await.expect("counted");
+    devices.get(&app(), "d1").await.expect("answered");
+    devices.get_many(None, &[DeviceId(1)]).await.expect("answered");
+    devices.edit(&app(), "d1", DeviceEdit::default(), NOW).await.expect("edited");
+    let order = PruneOrder {
+        device: DeviceId(2),
+        token: "token-d1".into(),
+        reason: fanfare::domain::outcome::Reason::new("Unregistered"),
+    };
+    devices.prune(&app(), vec![order], NOW).await.expect("pruned");
+    for key in ["rare", "common"] {
+        send(stores, key).await;
+    }
+}
+
+async fn send(stores: &Stores, key: &str) {
+    let conditions = ClauseSpec::leaf(key, "int_eq", 1);
+    let sent = stores.notifications.create(notification(&app(), Some(conditions)), None).await;
+    let plan = RoundPlan {
+        notification: sent.expect("created").uuid,
+        app: app(),
+        round: 0,
+        shards: 4,
+        failures: None,
+    };
+    for shard in stores.ledger.plan(&plan, None, NOW).await.expect("planned") {
+        let mut span = shard.span;
+        while !span.is_empty() {
+            let page = stores.ledger.read_page(shard.key, span, 50).await.expect("read");
+            span = Span { after: page.upto, ..span };
+        }
+    }
+    let device = DeviceId(3);
+    let query = fanfare::storage::EventQuery { size: 9, ..Default::default() };
+    stores.ledger.history(&app(), device, &query).await.expect("history");
+}
+
+/// The server's own record of what it ran: every operation with its plan.
+#[tokio::test]
+async fn no_query_of_devices_reads_what_it_need_not() {
+    let backend = MongoBackend::fresh().await;
+    let stores = backend.open().await;
+    let all = (0..2000).map(|number| {
+        let device = with_property(ios(&format!("d{number}")), "common", int(number % 2));
+        let device = if number % 100 == 0 { with_property(device, "rare", int(1)) } else { device };
+        if number % 50 == 0 { with_tags(device, &["vip"]) } else { device }
+    });
+    stores.devices.register(&app(), all.collect(), NOW).await.expect("registered");
+    let database = backend.database().await;
+    database.run_command(doc! { "profile": 2 }).await.expect("profiling");
+    ask_everything(&stores).await;
+    database.run_command(doc! { "profile": 0 }).await.expect("profiling");
+    let devices = format!("{}.devices", database.name());
+    let profile = database.collection::<Document>("system.profile");
+    let ran = profile.find(doc! { "ns": devices });
+    let ran: Vec<Document> = ran.await.expect("a profile").try_collect().await.expect("a profile");
+    assert!(ran.len() > 30, "{} operations", ran.len());
+    let mut indexes = std::collections::BTreeSet::new();
+    for operation in &ran {
+        let plan = operation.get_str("planSummary").unwrap_or_default();
+        assert!(!plan.contains("COLLSCAN"), "{operation}");
+        indexes
+            .extend(plan.split(", ").map(|part| part.split(" {").next().unwrap_or("").to_owned()));
+        // A range of the clustered collection is read where that was chosen, and only within the app.
+        if plan.contains("CLUSTERED") {
+            let asked = operation.to_string();
+            assert!(asked.contains("_id"), "{operation}");
+        }
+    }
+    assert!(indexes.contains("IXSCAN") && indexes.contains("CLUSTERED_IXSCAN"), "{indexes:?}");
+    // Few match: the campaign's pages came by the index, having looked at no more than they gave.
+    let rare = ran.iter().filter(|operation| {
+        let text = operation.to_string();
+        text.contains("\"find\"") && text.contains("rare") && text.contains("batchSize")
+    });
+    for operation in rare {
+        let examined = operation.get_i32("docsExamined").unwrap_or(0);
+        assert!(examined <= 40, "{operation}");
+    }
+}
+
+/// The primary is killed while devices are registered: what was acknowledged is there, and callers wait
+/// instead of failing.
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_with_a_primary() {
+    let mut mongod = Mongod::start(3).await;
+    let uri = mongod.uri("failover");
+    let store = Mongo::connect(&uri, MongoOptions::default()).await.expect("opened");
+    let devices = store.stores().devices;
+    let acknowledged = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let callers: Vec<_> = (0..8)
+        .map(|caller| {
+            let (devices, acknowledged) = (Arc::clone(&devices), Arc::clone(&acknowledged));
+            tokio::spawn(async move {
+                for number in 0..150 {
+                    let one = vec![ios(&format!("d{caller}-{number}"))];
+                    let answer = devices.register(&app(), one, NOW).await.expect("registered");
+                    assert!(answer[0].is_ok());
+                    acknowledged.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            })
+        })
+        .collect();
+    while acknowledged.load(std::sync::atomic::Ordering::SeqCst) < 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    mongod.kill_primary().await;
+    for caller in callers {
+        caller.await.expect("no caller failed");
+    }
+    let query = DeviceQuery { size: 2, now: NOW, ..DeviceQuery::default() };
+    let found = devices.search(&app(), &query).await.expect("found");
+    assert_eq!(found.total, 8 * 150);
+}
