@@ -131,15 +131,36 @@ impl Server {
         gateways: &Gateways,
         besides: &str,
     ) -> Result<Self> {
-        let config = directory.join("fanfare.toml");
-        let data = directory.join("data");
-        let settings = format!(
-            "{besides}\n[server]\nbind = \"127.0.0.1:0\"\n\n[storage]\npath = {data:?}\n\n{}",
-            gateways.config
-        );
-        std::fs::write(&config, settings).context("failed to write the server's configuration")?;
+        let settings = format!("{besides}\n[storage]\npath = {:?}\n", directory.join("data"));
+        Self::start_with(program, directory, gateways, "fanfare", &settings)
+    }
+
+    /// Starts a node of the store in a MongoDB; several nodes in one directory have different names.
+    pub fn start_node(
+        program: &Path,
+        directory: &Path,
+        gateways: &Gateways,
+        (name, uri): (&str, &str),
+        besides: &str,
+    ) -> Result<Self> {
+        let settings = format!("{besides}\n[storage]\nkind = \"mongodb\"\nuri = {uri:?}\n");
+        Self::start_with(program, directory, gateways, name, &settings)
+    }
+
+    fn start_with(
+        program: &Path,
+        directory: &Path,
+        gateways: &Gateways,
+        name: &str,
+        settings: &str,
+    ) -> Result<Self> {
+        let config = directory.join(format!("{name}.toml"));
+        let server = "[server]\nbind = \"127.0.0.1:0\"\n";
+        std::fs::write(&config, format!("{settings}\n{server}\n{}", gateways.config))
+            .context("failed to write the server's configuration")?;
         let config = config.to_str().context("the directory's name is not text")?;
-        let log = directory.join("server.log");
+        let log =
+            directory.join(format!("{}.log", if name == "fanfare" { "server" } else { name }));
         let started = start(program, &["serve", "--announce", "--config", config], &log);
         let (process, line) = started.with_context(|| {
             format!("the server's log: {}", std::fs::read_to_string(&log).unwrap_or_default())
@@ -147,6 +168,16 @@ impl Server {
         let listening =
             line["listening"].as_str().context("the server does not say its address")?;
         Ok(Self { process, base: format!("http://{listening}") })
+    }
+
+    /// Sends it a signal (`libc::SIGSTOP`, say).
+    pub fn signal(&self, signal: i32) -> Result<()> {
+        let pid = i32::try_from(self.process.0.id())?;
+        // SAFETY: sends a signal to a child that is not yet waited for; touches no memory.
+        if unsafe { libc::kill(pid, signal) } != 0 {
+            bail!("failed to send a signal: {}", std::io::Error::last_os_error());
+        }
+        Ok(())
     }
 
     /// Ends it as a loss of power would.
@@ -158,11 +189,7 @@ impl Server {
 
     /// Asks it to end, and waits until it has; its exit code.
     pub fn terminate(mut self) -> Result<Option<i32>> {
-        let pid = i32::try_from(self.process.0.id())?;
-        // SAFETY: sends a signal to a child that is not yet waited for; touches no memory.
-        if unsafe { libc::kill(pid, libc::SIGTERM) } != 0 {
-            bail!("failed to send SIGTERM: {}", std::io::Error::last_os_error());
-        }
+        self.signal(libc::SIGTERM)?;
         Ok(self.process.0.wait()?.code())
     }
 

@@ -8,6 +8,7 @@ mod crash;
 mod faults;
 mod mongo;
 mod native_api;
+mod nodes;
 mod storage_contract;
 mod supervision;
 mod support;
