@@ -34,7 +34,22 @@ enum Step {
 
 fn property_key() -> impl Strategy<Value = String> {
     let long = "k".repeat(128);
-    let keys = ["a", "b", "c", "a.b", "__proto__", "constructor", "", " ", "키", "\"", "\\u0000"];
+    let keys = [
+        "a",
+        "b",
+        "c",
+        "a.b",
+        "$where",
+        "$gt",
+        "p.$[]",
+        "__proto__",
+        "constructor",
+        "",
+        " ",
+        "키",
+        "\"",
+        "\\u0000",
+    ];
     select(keys.map(str::to_owned).into_iter().chain([long]).collect::<Vec<_>>())
 }
 
