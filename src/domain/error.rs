@@ -32,6 +32,8 @@ pub enum ErrorKind {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// The caller took too long to say it.
+    TooSlow,
     /// A part that this needs cannot be reached now; trying again may help.
     Unavailable,
     /// Ours; the caller learns no more than that.
@@ -89,6 +91,11 @@ impl Error {
     /// Too often.
     pub fn limited(retry_after: Duration) -> Self {
         Self::new(ErrorKind::Limited { retry_after }, "too many requests")
+    }
+
+    /// Said too slowly.
+    pub fn too_slow(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::TooSlow, message)
     }
 
     /// Something this needs is away.

@@ -4,7 +4,7 @@
 use actix_web::{
     HttpResponse, ResponseError,
     http::{
-        StatusCode,
+        ConnectionType, StatusCode,
         header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
@@ -46,6 +46,7 @@ impl ResponseError for ApiError {
             ErrorKind::NotFound => StatusCode::NOT_FOUND,
             ErrorKind::Conflict => StatusCode::CONFLICT,
             ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
             ErrorKind::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
             ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -63,6 +64,8 @@ impl ResponseError for ApiError {
                     response.headers_mut().append(WWW_AUTHENTICATE, value);
                 }
             }
+            // The rest of the body may come yet and would be taken for the next request.
+            ErrorKind::TooSlow => response.head_mut().set_connection_type(ConnectionType::Close),
             ErrorKind::Limited { retry_after } => {
                 let secs = retry_after.as_millis().div_ceil(1000).max(1);
                 if let Ok(value) = HeaderValue::from_str(&secs.to_string()) {
