@@ -9,6 +9,8 @@ use crate::domain::{Error, audience::MAX_DEPTH};
 
 /// Longest part of a caller's own text that an error repeats, in characters.
 const MAX_SHOWN: usize = 200;
+/// How many digits the largest number of 64 bits with sign has.
+const I64_DIGITS: usize = 19;
 
 /// The error of a body that did not read.
 pub fn explain(body: &[u8], error: &serde_json::Error) -> Error {
@@ -134,9 +136,24 @@ fn path_at(body: &[u8], line: usize, column: usize, whole: bool) -> String {
     let lines = body.split_inclusive(|byte| *byte == b'\n');
     let line_start: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
     let end = (line_start + column).min(body.len());
-    let mut levels: Vec<Level> = Vec::new();
+    let mut walk = Walk::default();
     let mut at = 0;
     while at < end {
+        at = walk.step(body, at, end, whole);
+    }
+    written(&walk.levels)
+}
+
+/// A walk over the text of a body: the levels around the place that it has come to.
+#[derive(Default)]
+struct Walk {
+    levels: Vec<Level>,
+}
+
+impl Walk {
+    /// Takes in the byte at `at`, or the whole string that begins there; where to go on.
+    fn step(&mut self, body: &[u8], mut at: usize, end: usize, whole: bool) -> usize {
+        let levels = &mut self.levels;
         match body[at] {
             b'"' => {
                 let close = string_end(body, at);
@@ -164,9 +181,45 @@ fn path_at(body: &[u8], line: usize, column: usize, whole: bool) -> String {
             },
             _ => {}
         }
-        at += 1;
+        at + 1
     }
-    written(&levels)
+}
+
+/// The path of a property whose whole number is over 64 bits: serde_json reads it as the nearest float,
+/// which is not what was written. Such a number has 19 digits or more, so a look at every 19th byte
+/// finds the bodies that need a walk.
+pub fn rounded_property(body: &[u8]) -> Option<String> {
+    let long_run = |at: usize| {
+        let digits = |bytes: &mut dyn Iterator<Item = &u8>| {
+            bytes.take_while(|byte| byte.is_ascii_digit()).take(I64_DIGITS).count()
+        };
+        digits(&mut body[..at].iter().rev()) + digits(&mut body[at..].iter()) >= I64_DIGITS
+    };
+    let mut looks = (I64_DIGITS - 1..body.len()).step_by(I64_DIGITS);
+    if !looks.any(|at| body[at].is_ascii_digit() && long_run(at)) {
+        return None;
+    }
+    let mut walk = Walk::default();
+    let mut at = 0;
+    while at < body.len() {
+        if matches!(body[at], b'-' | b'0'..=b'9') {
+            let inside =
+                |byte: &&u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+            let end = at + body[at..].iter().take_while(inside).count();
+            let number = std::str::from_utf8(&body[at..end]).unwrap_or_default();
+            let whole = !number.contains(['.', 'e', 'E']);
+            if whole && number.parse::<i64>().is_err() {
+                let path = written(&walk.levels);
+                if path.contains("properties[") {
+                    return Some(path);
+                }
+            }
+            at = end;
+        } else {
+            at = walk.step(body, at, body.len(), false);
+        }
+    }
+    None
 }
 
 /// The index of the quote that closes the string opened at `open`.
@@ -194,7 +247,10 @@ fn written(levels: &[Level]) -> String {
 mod tests {
     use serde::Deserialize;
 
-    use super::super::{extract::json, native::Time};
+    use super::{
+        super::{extract::json, native::Time},
+        rounded_property,
+    };
 
     #[derive(Deserialize, Debug)]
     #[serde(deny_unknown_fields)]
@@ -214,6 +270,27 @@ mod tests {
         token: String,
         number: Option<u8>,
         at: Option<Time>,
+    }
+
+    #[test]
+    fn a_whole_number_is_never_rounded() {
+        let found = |value: &str| {
+            let body = format!(
+                r#"{{"a": "99999999999999999999", "properties": [{{"key": "k", "value": 1}},
+                    {{"key": "k", "value": {value}}}], "z": 1}}"#
+            );
+            rounded_property(body.as_bytes())
+        };
+        let at = Some("properties[1].value".to_owned());
+        for bad in ["9223372036854775808", "-9223372036854775809", "99999999999999999999999"] {
+            assert_eq!(found(bad), at, "{bad}");
+        }
+        assert_eq!(found("[1, 99999999999999999999]"), Some("properties[1].value[1]".to_owned()));
+        let good =
+            ["9223372036854775807", "1e30", "0.99999999999999999999", "99999999999999999999.0"];
+        for good in good.into_iter().chain(["\"99999999999999999999\"", "-9223372036854775808"]) {
+            assert_eq!(found(good), None, "{good}");
+        }
     }
 
     fn told(body: &str) -> String {
