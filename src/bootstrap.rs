@@ -16,7 +16,7 @@ use crate::{
         alone::Alone,
         mongo::{MongoCluster, MongoClusterOptions},
     },
-    domain::ids::AppName,
+    domain::{self, ids::AppName},
     engine::{self, AppTransports, EngineHandle},
     services::Services,
     settings::{Problem, Settings, StorageKind},
@@ -33,7 +33,9 @@ use crate::{
 };
 
 /// How long requests under way may take to finish at shutdown.
-const SHUTDOWN_SECS: u64 = 30;
+const HTTP_SHUTDOWN_SECS: u64 = 15;
+/// How long pushes under way may take to be recorded at shutdown, in parallel with the requests.
+const ENGINE_SHUTDOWN: Duration = Duration::from_secs(20);
 
 /// Serves until SIGTERM or SIGINT. With `announce`, the address is written to standard output as one
 /// line of JSON once it is known, for whoever started this process with port 0.
@@ -51,18 +53,18 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
         writeln!(stdout, "{}", serde_json::json!({ "listening": address.to_string() }))?;
         stdout.flush()?;
     }
-    run_until_stopped(server, stop).await?;
-    if !engine.shut_down(Duration::from_secs(SHUTDOWN_SECS)).await {
-        tracing::warn!(
-            "not all that was under way could be recorded; the next start may repeat it"
-        );
-    }
+    run_until_stopped(server, stop, &engine).await?;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// Serves until a first signal, then lets requests under way finish; a second signal does not wait.
-async fn run_until_stopped(server: Server, mut stop: StopSignals) -> anyhow::Result<()> {
+/// The engine stops sending at the signal, however long a request takes.
+async fn run_until_stopped(
+    server: Server,
+    mut stop: StopSignals,
+    engine: &EngineHandle,
+) -> anyhow::Result<()> {
     let handle = server.handle();
     let mut serving = actix_web::rt::spawn(server);
     tokio::select! {
@@ -70,9 +72,17 @@ async fn run_until_stopped(server: Server, mut stop: StopSignals) -> anyhow::Res
         () = stop.next() => {}
     }
     tracing::info!("stopping; requests under way are finished first");
-    tokio::select! {
-        () = handle.stop(true) => {}
-        () = stop.next() => handle.stop(false).await,
+    let stop_serving = async {
+        tokio::select! {
+            () = handle.stop(true) => {}
+            () = stop.next() => handle.stop(false).await,
+        }
+    };
+    let ((), recorded) = tokio::join!(stop_serving, engine.shut_down(ENGINE_SHUTDOWN));
+    if !recorded {
+        tracing::warn!(
+            "not all that was under way could be recorded; the next start may repeat it"
+        );
     }
     serving.await?.context("the HTTP server did not end well")
 }
@@ -100,7 +110,8 @@ impl StopSignals {
 
 /// Opens the store and starts the engine over it. Must be called within an actix system.
 pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHandle)> {
-    let (stores, cluster) = open_stores(settings).await.context("failed to open the store")?;
+    let opened = open_stores(settings).await.map_err(told_once);
+    let (stores, cluster) = opened.context("failed to open the store")?;
     let transports = open_transports(settings)?;
     let (limits, retention) = (&settings.limits, retention(settings));
     let engine = engine::start(stores.clone(), cluster, transports, limits, retention);
@@ -108,7 +119,7 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
 }
 
 /// Opens the store that the settings choose, and with a shared one joins its nodes.
-async fn open_stores(settings: &Settings) -> anyhow::Result<(Stores, Arc<dyn Cluster>)> {
+async fn open_stores(settings: &Settings) -> Result<(Stores, Arc<dyn Cluster>), domain::Error> {
     match settings.storage.kind {
         StorageKind::Embedded => {
             let path = &settings.storage.path;
@@ -117,7 +128,8 @@ async fn open_stores(settings: &Settings) -> anyhow::Result<(Stores, Arc<dyn Clu
         }
         StorageKind::Mongodb => {
             // It may hold a password, so no message repeats it.
-            let uri = settings.storage.uri.as_ref().context("storage.uri is missing")?.expose();
+            let missing = || domain::Error::invalid("storage.uri", "is missing");
+            let uri = settings.storage.uri.as_ref().ok_or_else(missing)?.expose();
             let stores = Mongo::connect(uri, MongoOptions::default()).await?.stores();
             // A node that starts again is another one: its earlier leases run out by themselves.
             let node = uuid::Uuid::new_v4().to_string();
@@ -125,6 +137,15 @@ async fn open_stores(settings: &Settings) -> anyhow::Result<(Stores, Arc<dyn Clu
             let cluster = MongoCluster::join(uri, MongoClusterOptions::new(node)).await?;
             Ok((stores, Arc::new(cluster)))
         }
+    }
+}
+
+/// A store's error for the operator. It tells its causes itself, so they are not kept behind it to be
+/// told again; "internal error" is for callers of the API.
+fn told_once(error: domain::Error) -> anyhow::Error {
+    match error.kind() {
+        domain::ErrorKind::Internal => anyhow::Error::msg(error.causes()),
+        _ => anyhow::Error::msg(error.to_string()),
     }
 }
 
@@ -172,7 +193,7 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
         App::new().configure(move |config| api::mount(config, &state))
     })
     .disable_signals()
-    .shutdown_timeout(SHUTDOWN_SECS)
+    .shutdown_timeout(HTTP_SHUTDOWN_SECS)
     .keep_alive(std::time::Duration::from_secs(75));
     if settings.server.workers > 0 {
         server = server.workers(settings.server.workers);

@@ -8,7 +8,7 @@ use crate::{
     bootstrap,
     demo::{self, DemoArgs},
     sandbox::{self, SandboxArgs},
-    settings::{AppSettings, Problem, Settings, SettingsErrors},
+    settings::{self, AppSettings, Problem, Settings, SettingsErrors},
     telemetry,
 };
 
@@ -118,6 +118,10 @@ fn check_config(args: &ConfigArgs) -> ExitCode {
 }
 
 fn checked(args: &ConfigArgs) -> Result<Settings, SettingsErrors> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, meant) in settings::lookalikes(names) {
+        eprintln!("fanfare: {name} is not a setting and has no effect; {meant} is likely meant");
+    }
     let settings = Settings::load(args.config.as_deref())?;
     settings.validate()?;
     Ok(settings)

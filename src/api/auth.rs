@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, ORIGIN};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -62,12 +62,16 @@ impl Keyring {
     /// secret.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Arc<Principal>> {
         if let Some(open) = &self.open {
+            refuse_foreign_names(headers)?;
             refuse_foreign_pages(headers)?;
             return Ok(open.clone());
         }
-        let value = headers
-            .get(AUTHORIZATION)
-            .ok_or_else(|| Error::unauthenticated("a key is required: Authorization: Bearer …"))?;
+        let missing = || Error::unauthenticated("a key is required: Authorization: Bearer …");
+        let mut values = headers.get_all(AUTHORIZATION);
+        let value = values.next().ok_or_else(missing)?;
+        if values.next().is_some() {
+            return Err(Error::unauthenticated("one Authorization header is taken, not several"));
+        }
         let found = value.to_str().ok().and_then(|text| {
             let (scheme, rest) = text.split_once(' ')?;
             if scheme.eq_ignore_ascii_case("bearer") {
@@ -150,26 +154,41 @@ fn digest_of(bytes: &[u8]) -> Digest {
 /// browser on this machine comes from there too, and names itself in `Origin`.
 fn refuse_foreign_pages(headers: &HeaderMap) -> Result<()> {
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    let host = origin.to_str().ok().and_then(|text| text.split_once("://")).map(|(_, host)| {
-        match host.strip_prefix('[') {
-            Some(v6) => v6.split(']').next().unwrap_or_default(),
-            None => host.split(':').next().unwrap_or_default(),
-        }
-    });
-    let ours = |host: &str| {
-        let address = host.parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    };
-    if host.is_some_and(ours) {
+    let host = origin.to_str().ok().and_then(|text| text.split_once("://"));
+    if host.is_some_and(|(_, host)| is_this_machine(host)) {
         return Ok(());
     }
     Err(Error::forbidden("without keys, pages of other sites are refused"))
 }
 
+/// A foreign name that was made to lead here (DNS rebinding) comes without a foreign `Origin`, but the
+/// browser still says which name it asked.
+fn refuse_foreign_names(headers: &HeaderMap) -> Result<()> {
+    let ours = |value: &HeaderValue| value.to_str().is_ok_and(is_this_machine);
+    if headers.contains_key(HOST) && headers.get_all(HOST).all(ours) {
+        return Ok(());
+    }
+    Err(Error::forbidden("without keys, Host must be localhost or a loopback address"))
+}
+
+/// Whether `HOST` or `HOST:PORT` is the loopback.
+fn is_this_machine(authority: &str) -> bool {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(v6) => v6.split_once(']').unwrap_or_default(),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let port_fits = port
+        .strip_prefix(':')
+        .map_or(port.is_empty(), |digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let address = host.parse::<std::net::IpAddr>();
+    let ours = host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback());
+    ours && port_fits
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::HeaderValue;
 
     const MASTER: &str = "0123456789abcdef";
     const READER: &str = "fedcba9876543210";
@@ -220,6 +239,9 @@ mod tests {
             assert!(caller(refused).is_err(), "{refused}");
         }
         assert!(keyring.caller(&HeaderMap::new()).is_err());
+        let mut two = with(AUTHORIZATION, &format!("Bearer {MASTER}"));
+        two.append(AUTHORIZATION, HeaderValue::from_static("Bearer other"));
+        assert!(keyring.caller(&two).is_err());
     }
 
     #[test]
@@ -238,12 +260,25 @@ mod tests {
     #[test]
     fn an_open_installation_serves_this_machine_but_no_foreign_page() {
         let open = keyring(&[]);
-        assert_eq!(open.caller(&HeaderMap::new()).expect("open").app.as_str(), "default");
+        let local = with(HOST, "127.0.0.1:8080");
+        assert_eq!(open.caller(&local).expect("open").app.as_str(), "default");
+        for ours in ["localhost", "LOCALHOST:1", "127.9.9.9:80", "[::1]", "[::1]:8080"] {
+            assert!(open.caller(&with(HOST, ours)).is_ok(), "{ours}");
+        }
+        for foreign in ["evil.example", "localhost.evil.example:80", "10.0.0.1", "", "127.0.0.1@x"]
+        {
+            assert!(open.caller(&with(HOST, foreign)).is_err(), "{foreign}");
+        }
+        let from = |origin: &str| {
+            let mut headers = local.clone();
+            headers.insert(ORIGIN, HeaderValue::from_str(origin).expect("a plain value"));
+            open.caller(&headers)
+        };
         for ours in ["http://localhost:8080", "http://127.0.0.1:3000", "http://[::1]:8080"] {
-            assert!(open.caller(&with(ORIGIN, ours)).is_ok(), "{ours}");
+            assert!(from(ours).is_ok(), "{ours}");
         }
         for foreign in ["https://evil.example", "null", "http://localhost.evil.example"] {
-            assert!(open.caller(&with(ORIGIN, foreign)).is_err(), "{foreign}");
+            assert!(from(foreign).is_err(), "{foreign}");
         }
     }
 }

@@ -19,7 +19,11 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(Error::malformed("the body must be a JSON object, not a list"));
     }
-    serde_json::from_slice(body).map_err(|error| locate::explain(body, &error))
+    let read = serde_json::from_slice(body).map_err(|error| locate::explain(body, &error))?;
+    match locate::rounded_property(body) {
+        Some(path) => Err(Error::invalid(path, "does not fit into 64 bits with sign")),
+        None => Ok(read),
+    }
 }
 
 /// Why a body could not be read off the wire.

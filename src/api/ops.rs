@@ -2,18 +2,25 @@
 //! work (`/ready`). Neither needs a key; neither shows more than names of apps and parts.
 
 use actix_web::{
-    HttpResponse, guard,
+    HttpRequest, HttpResponse, Route, guard,
     http::StatusCode,
     web::{self, ServiceConfig},
 };
 use serde::Serialize;
 
-use super::ApiState;
+use super::{ApiState, native};
 
 /// Puts the operators' pages on `config`.
 pub fn mount(config: &mut ServiceConfig) {
-    config.route("/health", web::route().guard(get_or_head()).to(health));
-    config.route("/ready", web::route().guard(get_or_head()).to(ready));
+    let shown = |route: Route| route.guard(get_or_head());
+    let health = web::resource("/health").route(shown(web::route()).to(health));
+    let ready = web::resource("/ready").route(shown(web::route()).to(ready));
+    config.service(health.default_service(web::to(no_such_method)));
+    config.service(ready.default_service(web::to(no_such_method)));
+}
+
+async fn no_such_method(request: HttpRequest) -> HttpResponse {
+    native::no_such_method(&request, "GET, HEAD")
 }
 
 fn get_or_head() -> impl guard::Guard {

@@ -242,6 +242,10 @@ impl Registration {
     /// Checks every limit; the error names the field.
     pub fn validate(&self) -> Result<()> {
         check_name("external_id", &self.external_id)?;
+        if matches!(self.external_id.as_str(), "." | "..") {
+            // In a path they mean another path, so nobody could ever name the device.
+            return Err(Error::invalid("external_id", "must not be `.` or `..`"));
+        }
         if self.push_token.is_empty() {
             return Err(Error::invalid("push_token", "must not be empty"));
         }

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     /// The shard's lease went to another node: whoever wrote must stop working on it. Trying again
     /// never helps.
     LeaseLost,
+    /// The caller took too long to say it.
+    TooSlow,
     /// A part that this needs cannot be reached now; trying again may help.
     Unavailable,
     /// Ours; the caller learns no more than that.
@@ -97,6 +99,11 @@ impl Error {
     /// Another node holds the shard now.
     pub fn lease_lost() -> Self {
         Self::new(ErrorKind::LeaseLost, "another node works on this shard now")
+    }
+
+    /// Said too slowly.
+    pub fn too_slow(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::TooSlow, message)
     }
 
     /// Something this needs is away.

@@ -63,6 +63,12 @@ impl Status {
         ["DRAFT", "LAUNCHED", "SENT", "ERROR", "DELETED", "QUEUED", "PAUSED"][self as usize]
     }
 
+    /// Its name behind the article: `a DRAFT`, `an ERROR`.
+    pub fn with_article(self) -> String {
+        let article = if self == Self::Error { "an" } else { "a" };
+        format!("{article} {}", self.name())
+    }
+
     /// Whether a caller may move a notification from this state to `next`. Moves the engine makes by
     /// itself (to SENT, to ERROR) are not a caller's to make.
     pub fn allows(self, next: Self) -> bool {
@@ -128,8 +134,8 @@ impl Notification {
     /// Moves to `next` for a caller, or says why not.
     pub fn move_to(&mut self, next: Status, now: Timestamp) -> Result<()> {
         if !self.status.allows(next) {
-            let (from, to) = (self.status.name(), next.name());
-            return Err(Error::conflict(format!("a {from} notification cannot become {to}")));
+            let (from, to) = (self.status.with_article(), next.name());
+            return Err(Error::conflict(format!("{from} notification cannot become {to}")));
         }
         self.set_status(next, now);
         Ok(())
@@ -159,6 +165,14 @@ impl Notification {
 #[cfg(test)]
 mod tests {
     use super::Status::{self, *};
+
+    #[test]
+    fn states_have_their_article() {
+        assert_eq!(
+            (Error.with_article(), Sent.with_article()),
+            ("an ERROR".into(), "a SENT".into())
+        );
+    }
 
     #[test]
     fn only_the_documents_moves_are_legal() {

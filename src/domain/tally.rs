@@ -33,15 +33,15 @@ impl PlatformCounts {
 
     /// The sum over platforms.
     pub fn total(&self) -> u64 {
-        self.android + self.ios + self.web + self.unknown
+        [self.ios, self.web, self.unknown].into_iter().fold(self.android, u64::saturating_add)
     }
 
-    /// Adds another's counts.
+    /// Adds another's counts; they stop at the largest number instead of beginning anew.
     pub fn add(&mut self, other: &Self) {
-        self.android += other.android;
-        self.ios += other.ios;
-        self.web += other.web;
-        self.unknown += other.unknown;
+        self.android = self.android.saturating_add(other.android);
+        self.ios = self.ios.saturating_add(other.ios);
+        self.web = self.web.saturating_add(other.web);
+        self.unknown = self.unknown.saturating_add(other.unknown);
     }
 
     /// Takes another's counts away; never below zero.
@@ -86,7 +86,8 @@ impl Tally {
         self.accepted.add(&other.accepted);
         self.failed.add(&other.failed);
         for (reason, count) in &other.reasons {
-            *self.reasons.entry(reason.clone()).or_default() += count;
+            let held = self.reasons.entry(reason.clone()).or_default();
+            *held = held.saturating_add(*count);
         }
     }
 
@@ -109,7 +110,7 @@ impl Tally {
 
     /// How many devices have their outcome.
     pub fn settled(&self) -> u64 {
-        self.accepted.total() + self.failed.total()
+        self.accepted.total().saturating_add(self.failed.total())
     }
 }
 
@@ -117,6 +118,14 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::domain::outcome::Reason;
+
+    #[test]
+    fn counts_never_wrap() {
+        let most = PlatformCounts { ios: u64::MAX, android: 1, ..PlatformCounts::default() };
+        let mut counts = PlatformCounts { ios: 1, ..PlatformCounts::default() };
+        counts.add(&most);
+        assert_eq!((counts.ios, counts.android, counts.total()), (u64::MAX, 1, u64::MAX));
+    }
 
     #[test]
     fn a_resend_counts_each_device_once() {

@@ -8,12 +8,11 @@ use std::path::Path;
 
 use figment::{
     Error, Figment, Metadata, Profile, Provider,
-    error::Kind,
     providers::{Format, Toml},
     value::{Dict, Map, Value},
 };
 
-use super::{DEFAULTS, Problem, Settings, SettingsErrors};
+use super::{DEFAULTS, Problem, Settings, SettingsErrors, collect};
 
 /// What names of our environment variables begin with.
 const PREFIX: &str = "FANFARE__";
@@ -32,7 +31,8 @@ impl Settings {
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsErrors> {
-        let mut figment = Figment::from(Indexed(Toml::string(DEFAULTS)));
+        let defaults = Figment::from(Indexed(Toml::string(DEFAULTS)));
+        let mut figment = defaults.clone();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path).map_err(|error| {
                 one_problem("--config", format!("cannot read {}: {error}", path.display()))
@@ -43,52 +43,43 @@ impl Settings {
             let Some(key) = name.strip_prefix(PREFIX) else { continue };
             figment = figment.merge((key.to_ascii_lowercase().replace("__", "."), value));
         }
-        figment.extract().map_err(|errors| SettingsErrors(errors.into_iter().map(told).collect()))
+        collect::read(tree(&figment)?, &tree(&defaults)?)
     }
+}
+
+/// The sources over each other, not yet read.
+fn tree(figment: &Figment) -> Result<Value, SettingsErrors> {
+    let told = |errors: Error| errors.into_iter().map(|error| collect::problem(&error)).collect();
+    figment.extract::<Dict>().map(Value::from).map_err(|errors| SettingsErrors(told(errors)))
+}
+
+/// Variables that look like settings but are none, for want of an underscore, each with what was
+/// likely meant: `FANFARE_SERVER_BIND` and `FANFARE__SERVER__BIND`.
+pub fn lookalikes(names: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    let meant = |name: &str| {
+        let rest = name.strip_prefix("FANFARE_").filter(|rest| !rest.starts_with('_'))?;
+        let (section, mut rest) = rest.split_once('_')?;
+        if !["SERVER", "STORAGE", "APPS", "INTERNAL", "LIMITS", "LOG"].contains(&section) {
+            return None;
+        }
+        let mut meant = format!("{PREFIX}{section}");
+        rest = rest.trim_start_matches('_');
+        // Sections within sections: an app's number, its keys, its providers.
+        while let Some((part, behind)) = rest.split_once('_')
+            && section == "APPS"
+            && (part.parse::<usize>().is_ok() || ["APNS", "FCM"].contains(&part))
+        {
+            meant = format!("{meant}__{part}");
+            rest = behind.trim_start_matches('_');
+        }
+        Some(format!("{meant}__{rest}"))
+    };
+    let pair = |name: String| meant(&name).map(|meant| (name, meant));
+    names.filter_map(pair).collect()
 }
 
 fn one_problem(key: &str, what: String) -> SettingsErrors {
     SettingsErrors(vec![Problem { key: key.to_owned(), what }])
-}
-
-fn told(error: Error) -> Problem {
-    let mut path = error.path.clone();
-    let what = match &error.kind {
-        Kind::UnknownField(name, known) => {
-            name_last(&mut path, name);
-            format!("is not a setting; known here: {}", known.join(", "))
-        }
-        Kind::MissingField(name) => {
-            name_last(&mut path, name);
-            "is missing".to_owned()
-        }
-        kind => kind.to_string(),
-    };
-    let key = if path.is_empty() { "configuration".to_owned() } else { key_path(&path) };
-    Problem { key, what }
-}
-
-/// Ends the path in the field's own name, which figment adds in some cases and in others does not.
-fn name_last(path: &mut Vec<String>, name: &str) {
-    if path.last().is_none_or(|last| last != name) {
-        path.push(name.to_owned());
-    }
-}
-
-/// `apps`, `1`, `name` is `apps[1].name`.
-fn key_path(path: &[String]) -> String {
-    let mut key = String::new();
-    for part in path {
-        if part.parse::<usize>().is_ok() {
-            key.push_str(&format!("[{part}]"));
-        } else {
-            if !key.is_empty() {
-                key.push('.');
-            }
-            key.push_str(part);
-        }
-    }
-    key
 }
 
 /// A source whose lists of sections are maps by index.
@@ -194,5 +185,61 @@ mod tests {
         let wrong = told("", &[("FANFARE__LIMITS__SHARDS", "many")]);
         assert!(wrong.starts_with("limits.shards: "), "{wrong}");
         assert!(told("", &[("FANFARE__NOPE__X", "1")]).starts_with("nope: "));
+    }
+
+    #[test]
+    fn no_problem_hides_another() {
+        let keys = |file: &str, environment: &[(&str, &str)]| {
+            let problems = load(file, environment).expect_err("refused").0;
+            let mut keys: Vec<_> = problems.into_iter().map(|problem| problem.key).collect();
+            keys.sort();
+            keys
+        };
+        let file = "[server]\nbnid = 'x'\n[limits]\nfoo = 1\npage_size = 0\nshards = 0\n";
+        let wanted = ["limits.foo", "limits.page_size", "limits.shards", "server.bnid"];
+        assert_eq!(keys(file, &[]), wanted);
+        let file = "[server]\nbind = 8080\nworkers = 'many'\n[[apps]]\nname = 5\nsecret = true\n\
+                    [[apps.api_keys]]\nname = 'k'\nscopes = 'fly'\n[apps.apns]\nenvironment = 'x'\n";
+        let wanted = [
+            "apps[0].api_keys[0].scopes",
+            "apps[0].api_keys[0].secret",
+            "apps[0].apns.environment",
+            "apps[0].apns.key_file",
+            "apps[0].apns.topic",
+            "apps[0].secret",
+            "server.bind",
+            "server.workers",
+        ];
+        assert_eq!(keys(file, &[]), wanted);
+        let file = "[storage]\nkind = 'sqlite'\npath = ''\nretention_days = -1\n";
+        let wanted = ["storage.kind", "storage.path", "storage.retention_days"];
+        assert_eq!(keys(file, &[]), wanted);
+        let file = "server = 5\napps = 'x'\n[internal]\nkeys = ['0123456789abcdef', {}]\n";
+        assert!(keys(file, &[]).starts_with(&["apps".to_owned()]), "{:?}", keys(file, &[]));
+        let alone = keys("", &[("FANFARE__APPS__5__NAME", "a"), ("FANFARE__LOG__FORMAT", "x")]);
+        assert_eq!(alone, ["apps[5]", "log.format"]);
+    }
+
+    #[test]
+    fn a_wrong_choice_is_told_with_the_right_ones() {
+        let told = load("[storage]\nkind = 'sqlite'", &[]).expect_err("refused").to_string();
+        assert_eq!(told, "storage.kind: `sqlite` is not one of: embedded, mongodb");
+    }
+
+    #[test]
+    fn a_name_short_of_an_underscore_is_noticed() {
+        let meant = |name: &str| lookalikes(std::iter::once(name.to_owned())).pop().map(|p| p.1);
+        let cases = [
+            ("FANFARE_SERVER_BIND", "FANFARE__SERVER__BIND"),
+            ("FANFARE_SERVER__BIND", "FANFARE__SERVER__BIND"),
+            ("FANFARE_LIMITS_PAGE_SIZE", "FANFARE__LIMITS__PAGE_SIZE"),
+            ("FANFARE_APPS_0_APNS_KEY_ID", "FANFARE__APPS__0__APNS__KEY_ID"),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(meant(name).as_deref(), Some(wanted));
+        }
+        for other in ["FANFARE__SERVER__BIND", "FANFARE_VERSION", "PATH", "FANFARE_HOME_DIR"] {
+            assert_eq!(meant(other), None, "{other}");
+        }
     }
 }

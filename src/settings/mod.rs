@@ -5,6 +5,7 @@
 //! own code can tell of a credential (whether a key parses, say) is left to the transports.
 
 mod apps;
+mod collect;
 mod lenient;
 mod limits;
 mod load;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub use apps::{ApiKeySettings, ApnsEnvironment, ApnsSettings, AppSettings, FcmSettings};
 pub use limits::LimitSettings;
+pub use load::lookalikes;
 pub use problems::{Problem, SettingsErrors};
 pub use secret::Secret;
 pub use sections::{

@@ -1,7 +1,7 @@
 //! What must hold of a configuration beyond its types. Every problem is gathered, none hides another.
 //! Files are looked at (they exist, they read), keys in them are not parsed: transports do that.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, ffi::CString, os::unix::ffi::OsStrExt, path::Path};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -12,6 +12,8 @@ use super::{
 
 const SCOPES: [&str; 4] = ["admin", "send", "read", "register"];
 const MIN_SECRET_CHARS: usize = 16;
+/// Each is a thread with a runtime of its own.
+const MAX_WORKERS: usize = 256;
 
 impl Settings {
     /// Checks everything that can be checked without a provider's code; all problems at once.
@@ -34,6 +36,9 @@ impl Settings {
             let web = url.starts_with("http://") || url.starts_with("https://");
             problems.require(web, "server.public_url", "must begin with http:// or https://");
         }
+        let fits = self.server.workers <= MAX_WORKERS;
+        let what = format!("must be 0 to {MAX_WORKERS}, 0 being one for each core");
+        problems.require(fits, "server.workers", what);
         let Some(address) = self.server.address() else {
             problems.add("server.bind", "must be IP:PORT, such as 127.0.0.1:8080");
             return;
@@ -64,6 +69,13 @@ impl Settings {
                 problems.require(!path.as_os_str().is_empty(), "storage.path", "must not be empty");
                 let what = "is a file; the store needs a directory";
                 problems.require(!path.is_file(), "storage.path", what);
+                if !path.as_os_str().is_empty()
+                    && !path.is_file()
+                    && let Some(above) = unwritable(path)
+                {
+                    problems
+                        .add("storage.path", format!("{} cannot be written to", above.display()));
+                }
             }
         }
         let days = self.storage.retention_days;
@@ -92,6 +104,16 @@ impl Settings {
             }
         }
     }
+}
+
+/// What keeps a directory from being written to, or made: itself, or the nearest above it that exists.
+fn unwritable(path: &Path) -> Option<&Path> {
+    let existing = path.ancestors().find(|above| above.as_os_str().is_empty() || above.exists())?;
+    let existing = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
+    let name = CString::new(existing.as_os_str().as_bytes()).ok()?;
+    // SAFETY: `access` reads a string that ends in NUL, which `name` is and stays during the call.
+    let allowed = unsafe { libc::access(name.as_ptr(), libc::W_OK | libc::X_OK) } == 0;
+    (!allowed).then_some(existing)
 }
 
 fn check_app(app: &AppSettings, at: &impl Fn(&str) -> String, problems: &mut Problems) {
@@ -268,12 +290,15 @@ mod tests {
             ("APPS__1__APNS__KEY_ID", "TOOSHORT"),
             ("APPS__1__APNS__ENDPOINT", "http://localhost"),
             ("LIMITS__SHARDS", "0"),
+            ("SERVER__WORKERS", "100000"),
+            ("STORAGE__PATH", "/dev/null/data"),
             ("LOG__LEVEL", "loud!"),
             ("INTERNAL__KEYS", "short"),
         ]);
         for expected in [
             "server.bind: must be IP:PORT",
             "storage.uri: must be a connection string",
+            "server.workers: must be 0 to 256",
             "apps[0].key: must be 24",
             "apps[1].name: is another app's name too",
             "apps[1].api_keys[0].secret: is used by another key too",

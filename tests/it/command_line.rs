@@ -37,3 +37,34 @@ fn the_version_is_told() {
     let output = fanfare().arg("version").output().expect("the binary runs");
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("fanfare "));
 }
+
+#[test]
+fn a_variable_short_of_an_underscore_is_warned_of() {
+    let output = fanfare()
+        .arg("check-config")
+        .env("FANFARE_SERVER_BIND", "127.0.0.1:1")
+        .output()
+        .expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(
+        told.contains("FANFARE_SERVER_BIND") && told.contains("FANFARE__SERVER__BIND"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_keeps_the_store_shut_is_told_once() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::create_dir(directory.path().join("lock")).expect("made");
+    let output = fanfare()
+        .arg("serve")
+        .env("FANFARE__STORAGE__PATH", directory.path())
+        .env("FANFARE__SERVER__BIND", "127.0.0.1:0")
+        .output()
+        .expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{told}");
+    assert_eq!(told.matches("/lock: ").count(), 1, "{told}");
+    assert!(!told.contains("internal error"), "{told}");
+}

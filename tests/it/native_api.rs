@@ -1,6 +1,12 @@
 //! The native API, against a real server: every file of `cases/native` is one server's story.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    net::TcpStream,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::support::{server::Server, wire_case};
 
@@ -60,4 +66,17 @@ fn increases_at_once_lose_nothing() {
 #[test]
 fn a_server_asked_to_end_ends_well() {
     assert!(Server::start(&BTreeMap::new()).terminate().success());
+}
+
+#[test]
+fn half_a_body_does_not_hold_up_the_end() {
+    let server = Server::start(&BTreeMap::new());
+    let mut half = TcpStream::connect(server.address()).expect("connected");
+    let head = "POST /notifications HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{";
+    half.write_all(head.as_bytes()).expect("written");
+    // An answer to a later request shows that the server reads what it is sent.
+    assert_eq!(server.send("GET", "/health", &BTreeMap::new(), None).status, 200);
+    let asked = Instant::now();
+    assert!(server.terminate().success());
+    assert!(asked.elapsed() < Duration::from_secs(22), "it took {:?}", asked.elapsed());
 }

@@ -4,7 +4,7 @@
 use actix_web::{
     HttpResponse, ResponseError,
     http::{
-        StatusCode,
+        ConnectionType, StatusCode,
         header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
@@ -47,6 +47,7 @@ impl ResponseError for ApiError {
             // A lease is the engine's own; should one reach a caller, it is a conflict of states.
             ErrorKind::Conflict | ErrorKind::LeaseLost => StatusCode::CONFLICT,
             ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
             ErrorKind::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
             ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -64,6 +65,8 @@ impl ResponseError for ApiError {
                     response.headers_mut().append(WWW_AUTHENTICATE, value);
                 }
             }
+            // The rest of the body may come yet and would be taken for the next request.
+            ErrorKind::TooSlow => response.head_mut().set_connection_type(ConnectionType::Close),
             ErrorKind::Limited { retry_after } => {
                 let secs = retry_after.as_millis().div_ceil(1000).max(1);
                 if let Ok(value) = HeaderValue::from_str(&secs.to_string()) {

@@ -8,5 +8,8 @@ mod request;
 mod routes;
 mod wire;
 
-pub use answer::no_such_path;
+pub use answer::{no_such_method, no_such_path};
 pub use routes::mount;
+
+#[cfg(test)]
+pub use wire::Time;

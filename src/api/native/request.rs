@@ -8,14 +8,15 @@ use std::{
     future::{Ready, ready},
     marker::PhantomData,
     sync::Arc,
+    time::Duration,
 };
 
 use actix_web::{
-    Error as ActixError, FromRequest, HttpRequest,
+    FromRequest, HttpRequest,
     dev::Payload,
     web::{self, Bytes},
 };
-use futures_util::future::{FutureExt, Map};
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
@@ -93,9 +94,33 @@ impl FromRequest for InternalCaller {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let key = request.headers().get("X-Server-Key").map(|value| value.as_bytes());
+        let mut keys = request.headers().get_all("X-Server-Key").map(|value| value.as_bytes());
+        // Of two keys, neither counts.
+        let key = keys.next().filter(|_| keys.next().is_none());
         let known = state(request).keyring.check_internal(key);
         ready(known.map(|()| Self).map_err(ApiError::internal))
+    }
+}
+
+/// How long a body may take to arrive, where it is not [`ORDINARY_DEADLINE`].
+#[derive(Clone, Copy)]
+pub struct BodyDeadline(pub Duration);
+
+const ORDINARY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The whole body, if it is within its limit and comes in time.
+fn read_body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Bytes, Error>> + use<> {
+    let deadline = request.app_data::<BodyDeadline>().map_or(ORDINARY_DEADLINE, |given| given.0);
+    let body = tokio::time::timeout(deadline, Bytes::from_request(request, payload));
+    async move {
+        let late = |_| {
+            let secs = deadline.as_secs();
+            Error::too_slow(format!("the request body did not arrive within {secs} seconds"))
+        };
+        body.await.map_err(late)?.map_err(|error| extract::body_error(&error))
     }
 }
 
@@ -104,16 +129,11 @@ pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Error = ApiError;
-    type Future = Map<
-        <Bytes as FromRequest>::Future,
-        fn(Result<Bytes, ActixError>) -> Result<Self, ApiError>,
-    >;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        Bytes::from_request(request, payload).map(|body| {
-            let body = body.map_err(|error| extract::body_error(&error))?;
-            Ok(Self(extract::json(&body)?))
-        })
+        let body = read_body(request, payload);
+        async move { Ok(Self(extract::json(&body.await?)?)) }.boxed_local()
     }
 }
 
@@ -122,16 +142,15 @@ pub struct OptionalBody<T>(pub T);
 
 impl<T: DeserializeOwned + Default> FromRequest for OptionalBody<T> {
     type Error = ApiError;
-    type Future = Map<
-        <Bytes as FromRequest>::Future,
-        fn(Result<Bytes, ActixError>) -> Result<Self, ApiError>,
-    >;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        Bytes::from_request(request, payload).map(|body| {
-            let body = body.map_err(|error| extract::body_error(&error))?;
+        let body = read_body(request, payload);
+        async move {
+            let body = body.await?;
             Ok(Self(if body.is_empty() { T::default() } else { extract::json(&body)? }))
-        })
+        }
+        .boxed_local()
     }
 }
 
@@ -160,6 +179,9 @@ impl FromRequest for ExternalId {
     }
 }
 
+/// How long a UUID with its hyphens is.
+const HYPHENATED: usize = uuid::fmt::Hyphenated::LENGTH;
+
 /// `{uuid}` of the path; text that is no UUID names no notification.
 pub struct Uuid(pub NotificationId);
 
@@ -169,15 +191,16 @@ impl FromRequest for Uuid {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let parsed = path_part(request).and_then(|text| {
-            let uuid = uuid::Uuid::try_parse(&text);
-            let unknown = |_| Error::not_found("there is no such notification: not a UUID").into();
-            uuid.map(|uuid| Self(NotificationId(uuid))).map_err(unknown)
+            // One name each: of the ways to write a UUID, the hyphenated one alone.
+            let uuid = uuid::Uuid::try_parse(&text).ok().filter(|_| text.len() == HYPHENATED);
+            let unknown = || Error::not_found("there is no such notification: not a UUID").into();
+            uuid.map(|uuid| Self(NotificationId(uuid))).ok_or_else(unknown)
         });
         ready(parsed)
     }
 }
 
-/// The `Idempotency-Key` header, 1 to 255 visible characters.
+/// The `Idempotency-Key` header, 1 to 255 visible ASCII characters.
 pub struct IdempotencyHeader(pub Option<String>);
 
 impl FromRequest for IdempotencyHeader {
@@ -188,19 +211,82 @@ impl FromRequest for IdempotencyHeader {
         let Some(value) = request.headers().get("Idempotency-Key") else {
             return ready(Ok(Self(None)));
         };
-        let fits = |text: &&str| (1..=255).contains(&text.len());
-        let wrong = || Error::invalid("Idempotency-Key", "must be 1 to 255 visible characters");
+        let fits = |text: &&str| {
+            (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let wrong = || {
+            Error::invalid(
+                "Idempotency-Key",
+                "must be 1 to 255 visible ASCII characters, without spaces",
+            )
+        };
         let key = value.to_str().ok().filter(fits).map(str::to_owned).ok_or_else(wrong);
         ready(key.map(|key| Self(Some(key))).map_err(ApiError::from))
     }
 }
 
 fn path_part(request: &HttpRequest) -> Result<String, ApiError> {
+    if !decodes_to_text(request.uri().path()) {
+        return Err(Error::malformed("the path is not UTF-8").into());
+    }
     let part = web::Path::<String>::extract(request).into_inner();
     let part = part.map_err(|_| Error::malformed("the path does not read"))?;
     Ok(part.into_inner())
 }
 
+/// Whether what a path's `%xx` stand for is text; decoders further in put U+FFFD for what is not.
+fn decodes_to_text(path: &str) -> bool {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        let hex = behind.get(..2).filter(|_| byte == b'%');
+        let hex = hex.and_then(|digits| std::str::from_utf8(digits).ok());
+        match hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(escaped) => {
+                decoded.push(escaped);
+                rest = &behind[2..];
+            }
+            None => {
+                decoded.push(byte);
+                rest = behind;
+            }
+        }
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
 fn state(request: &HttpRequest) -> &ApiState {
     request.app_data::<web::Data<ApiState>>().expect("mount puts the state on every application")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{ResponseError, error::PayloadError, http::StatusCode, test::TestRequest};
+    use futures_util::{StreamExt, stream};
+
+    #[actix_web::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let request = TestRequest::post().app_data(BodyDeadline(Duration::from_millis(20)));
+        let request = request.to_http_request();
+        let begun = stream::iter([Ok::<_, PayloadError>(Bytes::from_static(b"{"))]);
+        let stream: actix_web::dev::Payload =
+            Payload::Stream { payload: Box::pin(begun.chain(stream::pending())) };
+        let mut payload = stream;
+        let read = Body::<serde_json::Value>::from_request(&request, &mut payload);
+        let error = read.await.err().expect("given up");
+        assert_eq!(error.status_code(), StatusCode::REQUEST_TIMEOUT);
+        let answer = error.error_response();
+        assert!(!answer.head().keep_alive(), "the connection must be closed");
+    }
+
+    #[test]
+    fn a_path_must_be_text() {
+        for good in ["/devices/a", "/devices/%C3%A4", "/devices/100%", "/devices/%2F%zz"] {
+            assert!(decodes_to_text(good), "{good}");
+        }
+        for bad in ["/devices/%ff", "/devices/a%C3", "/%c3%28"] {
+            assert!(!decodes_to_text(bad), "{bad}");
+        }
+    }
 }

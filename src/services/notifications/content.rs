@@ -51,6 +51,14 @@ fn check_text(field: &str, text: &str, most: usize) -> Result<()> {
     if text.chars().count() > most {
         return Err(Error::invalid(field, format!("is over {most} characters")));
     }
+    check_plain(field, text)
+}
+
+/// Providers refuse some of these, and devices show none of them.
+fn check_plain(field: &str, text: &str) -> Result<()> {
+    if text.chars().any(|c| c < ' ' && c != '\n' && c != '\t') {
+        return Err(Error::invalid(field, "holds a control character"));
+    }
     Ok(())
 }
 
@@ -97,6 +105,11 @@ fn check_options(message: &Message) -> Result<()> {
     }
     if options.data.keys().any(String::is_empty) {
         return Err(Error::invalid("data", "has an empty key"));
+    }
+    for (key, value) in &options.data {
+        check_plain("data", key)?;
+        let shown: String = key.chars().take(80).collect();
+        check_plain(&format!("data.{shown}"), value)?;
     }
     check_rate(options.rate_limit)
 }

@@ -86,9 +86,9 @@ impl Notifications {
         let stored = self
             .change(app, uuid, None, |draft| {
                 if draft.status != Status::Draft {
-                    let status = draft.status.name();
+                    let status = draft.status.with_article();
                     return Err(Error::conflict(format!(
-                        "a {status} notification cannot be edited, a DRAFT alone can"
+                        "{status} notification cannot be edited, a DRAFT alone can"
                     )));
                 }
                 edit.apply(draft);

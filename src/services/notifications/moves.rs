@@ -52,6 +52,9 @@ impl Notifications {
         });
         let launched = self
             .change(app, uuid, key.as_ref(), |notification| {
+                if notification.status == Status::Deleted {
+                    return Err(Error::conflict("a DELETED notification cannot be launched"));
+                }
                 if notification.status != Status::Draft {
                     let status = notification.status.name();
                     return Err(Error::conflict(format!(
@@ -114,8 +117,8 @@ impl Notifications {
         let changed = self
             .change(app, uuid, None, |notification| {
                 if matches!(notification.status, Status::Sent | Status::Deleted) {
-                    let status = notification.status.name();
-                    return Err(Error::conflict(format!("a {status} notification sends nothing")));
+                    let status = notification.status.with_article();
+                    return Err(Error::conflict(format!("{status} notification sends nothing")));
                 }
                 if notification.message.options.rate_limit == rate {
                     return Ok(Decision::Keep);
@@ -142,9 +145,9 @@ impl Notifications {
         let _planning = self.resending.lock().await;
         let mut notification = self.stored(app, uuid).await?;
         if notification.status != Status::Sent {
-            let status = notification.status.name();
+            let status = notification.status.with_article();
             return Err(Error::conflict(format!(
-                "a {status} notification cannot be sent again, a SENT one alone can"
+                "{status} notification cannot be sent again, a SENT one alone can"
             )));
         }
         if self.stores.ledger.failures(uuid, &filter, 0, 1).await?.total == 0 {

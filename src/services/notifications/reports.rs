@@ -15,6 +15,9 @@ use crate::{
 /// Most unknown numbers named in one refusal.
 const MAX_NAMED: usize = 20;
 
+/// Most that one report may add: what every JSON reader can hold exactly.
+const MAX_COUNT: u64 = 1 << 53;
+
 /// Events of many devices with one notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedEvents {
@@ -27,7 +30,8 @@ pub struct ReportedEvents {
 }
 
 impl Notifications {
-    /// Keeps reported events, all or none; how many. Unknown numbers, and devices of another app than
+    /// Keeps reported events, all or none; how many devices were named. A device named more than once
+    /// has one event. Unknown numbers, and devices of another app than
     /// the notification's, are named.
     pub async fn log(&self, events: ReportedEvents, now: Timestamp) -> Result<usize> {
         let stored = self.stores.notifications.get_by_number(events.notification).await?;
@@ -39,14 +43,15 @@ impl Notifications {
         wanted.dedup();
         let known = self.stores.devices.get_many(Some(&notification.app), &wanted).await?;
         let unknown: Vec<DeviceId> = wanted
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|id| known.binary_search_by_key(id, |device| device.id).is_err())
             .collect();
         if !unknown.is_empty() {
             return Err(Error::not_found(format!("device_ids: there is no {}", named(&unknown))));
         }
-        if !events.devices.is_empty() {
-            self.stores.ledger.log(notification.uuid, &events.devices, events.kind, now).await?;
+        if !wanted.is_empty() {
+            self.stores.ledger.log(notification.uuid, &wanted, events.kind, now).await?;
         }
         Ok(events.devices.len())
     }
@@ -57,6 +62,13 @@ impl Notifications {
         uuid: NotificationId,
         counts: PlatformCounts,
     ) -> Result<PlatformCounts> {
+        for (field, count) in
+            [("android", counts.android), ("ios", counts.ios), ("web", counts.web)]
+        {
+            if count > MAX_COUNT {
+                return Err(Error::invalid(field, format!("is over {MAX_COUNT}")));
+            }
+        }
         let unknown = || Error::not_found(format!("there is no notification {uuid}"));
         if self.stores.notifications.get(None, uuid).await?.is_none() {
             return Err(unknown());

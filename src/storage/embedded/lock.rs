@@ -1,11 +1,12 @@
 //! One process per data directory: a lock file says which. Called once, by `open`.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{Read, Write},
     path::Path,
 };
 
+use super::private;
 use crate::domain::{Error, Result};
 
 /// Holds the directory until dropped; the system lets go of it too when the process ends in any way.
@@ -18,12 +19,7 @@ impl DirectoryLock {
     /// Takes the directory, or says who has it.
     pub(super) fn take(directory: &Path) -> Result<Self> {
         let path = directory.join("lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
+        let mut file = private::open_file(&path)
             .map_err(|error| Error::internal(format!("open {}", path.display()), error))?;
         match file.try_lock() {
             Ok(()) => {}

@@ -21,6 +21,7 @@ mod lock;
 mod notification_row;
 mod notifications;
 mod page_rows;
+mod private;
 mod readers;
 mod register;
 mod schema;
@@ -89,10 +90,12 @@ impl Embedded {
     }
 
     fn open_blocking(directory: PathBuf, options: EmbeddedOptions) -> Result<Self> {
-        std::fs::create_dir_all(&directory)
+        private::make_directory(&directory)
             .map_err(|error| Error::internal(format!("make {}", directory.display()), error))?;
         let lock = DirectoryLock::take(&directory)?;
         let file = directory.join("fanfare.db");
+        private::open_file(&file)
+            .map_err(|error| Error::internal(format!("make {}", file.display()), error))?;
         spare_statistics();
         // The writer thread alone uses it.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE

@@ -92,6 +92,11 @@ impl Server {
         }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks the server to end as a supervisor would, and waits until it has.
     pub fn terminate(mut self) -> ExitStatus {
         let pid = i32::try_from(self.process.id()).expect("a pid is positive and small");

@@ -1,12 +1,14 @@
 //! One path of the table: its verbs, and a 405 in the envelope for every other verb.
 
+use std::time::Duration;
+
 use actix_web::{
     FromRequest, Handler, HttpRequest, Resource, Responder, Route,
     dev::{AppService, HttpServiceFactory},
     web::{self, PayloadConfig},
 };
 
-use crate::api::native::answer;
+use crate::api::native::{answer, request::BodyDeadline};
 
 /// A path and its handlers.
 pub struct Endpoint {
@@ -66,9 +68,10 @@ impl Endpoint {
         self.route("DELETE", web::delete().to(handler))
     }
 
-    /// Takes bodies up to another limit than the rest of the API.
-    pub fn bodies_up_to(mut self, bytes: usize) -> Self {
-        self.resource = self.resource.app_data(PayloadConfig::new(bytes));
+    /// Takes bodies up to another limit than the rest of the API, and gives them longer to arrive.
+    pub fn bodies_up_to(mut self, bytes: usize, deadline: Duration) -> Self {
+        let resource = self.resource.app_data(PayloadConfig::new(bytes));
+        self.resource = resource.app_data(BodyDeadline(deadline));
         self
     }
 

@@ -7,6 +7,8 @@ mod internal;
 mod limits;
 mod notifications;
 
+use std::time::Duration;
+
 use actix_web::{
     HttpResponse,
     web::{PayloadConfig, ServiceConfig},
@@ -21,6 +23,9 @@ type Answer = Result<HttpResponse, ApiError>;
 /// How many ordinary bodies' worth a bulk registration may bring.
 const BULK_BODIES: usize = 16;
 
+/// How long a bulk registration may take to arrive.
+const BULK_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Puts the native API on `config`.
 #[rustfmt::skip]
 pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
@@ -29,7 +34,7 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .app_data(PayloadConfig::new(max_body_bytes))
 
         .service(at_slashed("/devices").put(devices::register))
-        .service(at("/devices/-/:register").bodies_up_to(bulk).post(devices::register_many))
+        .service(at("/devices/-/:register").bodies_up_to(bulk, BULK_DEADLINE).post(devices::register_many))
         .service(at("/devices/-/:search").post(devices::search))
         .service(at("/devices/-/:count").post(devices::count))
         .service(at("/devices/{external_id}").get(devices::show).delete(devices::remove))
