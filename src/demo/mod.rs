@@ -6,6 +6,7 @@
 //! plain Rust that shares nothing with the engine's.
 
 pub mod audience;
+mod installation;
 pub mod processes;
 mod progress;
 pub mod proof;
@@ -17,7 +18,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use self::{
-    processes::{Api, Gateways, Server},
+    installation::Installation,
+    processes::{Api, Gateways},
     progress::Bar,
     report::Report,
 };
@@ -26,9 +28,6 @@ use self::{
 const BATCH: usize = 1000;
 /// How often the campaign is looked at.
 const POLL: Duration = Duration::from_millis(50);
-
-/// The gateways know no quota, so the demo needs no limit.
-const UNLIMITED: &str = "[limits]\nfcm_per_second = 0\n";
 
 /// What to show.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,6 +41,12 @@ pub struct DemoArgs {
     /// Print one JSON line at the end instead of pictures
     #[arg(long)]
     pub json: bool,
+    /// Run so many nodes on one MongoDB, and kill one of them half-way
+    #[arg(long, value_name = "NODES", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub cluster: u8,
+    /// The MongoDB of a cluster; without it a mongod is started, from FANFARE_MONGOD or the PATH
+    #[arg(long, value_name = "URI")]
+    pub uri: Option<String>,
     /// A fault of the gateways, PROVIDER:STATUS:REASON:SHARE; may be given again
     #[arg(long = "fail", value_name = "FAULT", default_values = ["apns:410:Unregistered:0.005", "fcm:404:UNREGISTERED:0.005"])]
     pub faults: Vec<String>,
@@ -54,8 +59,14 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let faults = args.faults.iter().filter(|fault| !fault.is_empty());
     let faults: Vec<&str> = faults.flat_map(|fault| ["--fail", fault]).collect();
     let gateways = Gateways::start(&program, directory.path(), &faults)?;
-    let server = Server::start(&program, directory.path(), &gateways, UNLIMITED)?;
-    let api = server.api(&gateways);
+    let mut servers = match usize::from(args.cluster) {
+        1 => Installation::single(&program, directory.path(), &gateways)?,
+        nodes => {
+            let uri = args.uri.as_deref();
+            Installation::cluster(&program, directory.path(), &gateways, nodes, uri)?
+        }
+    };
+    let api = servers.api(&gateways)?;
     if !args.json {
         println!("Gateways  APNs {}   FCM {}", gateways.apns_url, gateways.fcm_url);
         println!("Server    {}\n", api.base);
@@ -65,7 +76,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     bar.end();
     let uuid = create(&api)?;
     let matched = count(&api)?;
-    let report = launch(&api, &server, &uuid, matched, args)?;
+    let report = launch(&api, &mut servers, &gateways, (&uuid, matched), args)?;
     let proof = proof::compare(&gateways, args.devices)?;
     report.finish(&proof).print(args.json);
     if proof.missed > 0 {
@@ -112,21 +123,29 @@ pub fn count(api: &Api) -> Result<u64> {
     counted["total"].as_u64().context("the count has no total")
 }
 
-/// Launches and watches until the campaign has ended.
-fn launch(api: &Api, server: &Server, uuid: &str, matched: u64, args: &DemoArgs) -> Result<Report> {
+/// Launches and watches until the campaign has ended; in a cluster, kills a node half-way.
+fn launch(
+    api: &Api,
+    servers: &mut Installation,
+    gateways: &Gateways,
+    (uuid, matched): (&str, u64),
+    args: &DemoArgs,
+) -> Result<Report> {
     let path = format!("/notifications/{uuid}");
     let mut bar = Bar::new("Sending", matched, !args.json);
-    let (cpu_before, started) = (server.cpu(), Instant::now());
+    let (cpu_before, started) = (servers.cpu(), Instant::now());
     api.post(&format!("{path}/:launch"), &json!({}))?;
     let ended = loop {
         let now = api.get(&path)?;
-        let status = now["status"].as_i64().unwrap_or_default();
-        bar.show(settled(&now));
-        match status {
+        let settled = settled(&now);
+        bar.show(settled);
+        match now["status"].as_i64().unwrap_or_default() {
             SENT => break now,
             ERROR => bail!("the campaign ended in an error: {}", now["error"]),
-            _ => std::thread::sleep(POLL),
+            _ if servers.may_kill() && settled * 2 >= matched => servers.kill_one(gateways)?,
+            _ => servers.watch_takeover(gateways)?,
         }
+        std::thread::sleep(POLL);
     };
     let took = started.elapsed();
     bar.end();
@@ -137,8 +156,10 @@ fn launch(api: &Api, server: &Server, uuid: &str, matched: u64, args: &DemoArgs)
         failed: total(&ended["failed"]),
         reasons: ended["reasons"].clone(),
         took,
-        cpu: server.cpu().zip(cpu_before).map(|(after, before)| after.saturating_sub(before)),
-        peak_rss_kib: server.peak_rss_kib(),
+        cpu: servers.cpu().zip(cpu_before).map(|(after, before)| after.saturating_sub(before)),
+        peak_rss_kib: servers.peak_rss_kib(),
+        nodes: args.cluster,
+        takeover: servers.takeover(),
     })
 }
 

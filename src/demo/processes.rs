@@ -13,7 +13,14 @@ use serde_json::Value;
 
 /// A process that is ended with its owner.
 #[derive(Debug)]
-struct Owned(Child);
+pub struct Owned(Child);
+
+impl Owned {
+    /// Takes a process over.
+    pub fn new(child: Child) -> Self {
+        Self(child)
+    }
+}
 
 impl Drop for Owned {
     fn drop(&mut self) {
@@ -261,6 +268,14 @@ impl Api {
         let request = self.agent.put(format!("{}{path}", self.base));
         let response = request.header("Authorization", self.bearer()).send_json(body);
         open(path, response.with_context(|| format!("failed to put to {path}"))?)
+    }
+
+    /// What the engine's actors hold, by a key of `/internal`.
+    pub fn internal_state(&self, key: &str) -> Result<Value> {
+        let path = "/internal/state";
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let response = request.header("X-Server-Key", key).call();
+        open(path, response.with_context(|| format!("failed to ask for {path}"))?)
     }
 
     fn bearer(&self) -> String {

@@ -24,6 +24,10 @@ pub struct Report {
     pub cpu: Option<Duration>,
     /// The most memory that the server's process held.
     pub peak_rss_kib: Option<u64>,
+    /// How many nodes there were.
+    pub nodes: u8,
+    /// From the kill of a node until others worked on all it had in hand.
+    pub takeover: Option<Duration>,
 }
 
 /// A report with its proof.
@@ -68,7 +72,7 @@ impl Finished<'_> {
             let scale = 10f64.powi(places);
             (number * scale).round() / scale
         };
-        json!({
+        let mut line = json!({
             "devices": report.devices,
             "matched": report.matched,
             "accepted": report.accepted,
@@ -80,7 +84,13 @@ impl Finished<'_> {
             "pushes_per_second": rounded(self.per_second(), 0),
             "engine_cpu_us_per_push": self.cpu_us_per_push().map(|us| rounded(us, 2)),
             "peak_rss_mib": report.peak_rss_kib.map(|kib| rounded(kib as f64 / 1024.0, 1)),
-        })
+        });
+        if report.nodes > 1 {
+            line["nodes"] = report.nodes.into();
+            let takeover = report.takeover.map(|takeover| rounded(takeover.as_secs_f64(), 1));
+            line["takeover_seconds"] = takeover.into();
+        }
+        line
     }
 
     fn print_table(&self) {
@@ -94,6 +104,10 @@ impl Finished<'_> {
         println!("Missed    {:>9}   by the gateways' own records", proof.missed);
         println!("Twice     {:>9}", proof.duplicates);
         println!("Unasked   {:>9}", proof.unexpected);
+        if let Some(takeover) = report.takeover {
+            let (nodes, seconds) = (report.nodes, takeover.as_secs_f64());
+            println!("Takeover  {seconds:>9.1} s after one of {nodes} nodes was killed half-way");
+        }
         let seconds = report.took.as_secs_f64();
         println!("Time      {seconds:>9.2} s, {:.0} pushes/s", self.per_second());
         if let Some(us) = self.cpu_us_per_push() {
