@@ -16,6 +16,7 @@ use futures_util::{TryStreamExt, future::try_join_all};
 use mongodb::{
     bson::{Document, doc},
     error::Error as DriverError,
+    options::Hint,
 };
 use rand::Rng;
 use tokio::{runtime::Handle, sync::oneshot};
@@ -25,7 +26,7 @@ use super::{
     core::Core,
     device_row::{Stored, changes, check_size, read_device, write_device},
     failure::{OrFailed, passes},
-    schema::DEVICES,
+    schema::{BY_EXTERNAL_ID, BY_TOKEN, DEVICES},
     writer::{Group, repeat},
 };
 use crate::domain::{
@@ -171,13 +172,15 @@ impl Desk {
                 names.entry(*app).or_default().1.extend(tokens);
             }
         }
-        let finds = names.into_iter().map(|(app, (names, tokens))| async move {
-            let mut either = vec![doc! { "a": app, "x": { "$in": names } }];
-            if !tokens.is_empty() {
-                either.push(doc! { "a": app, "t": { "$in": tokens } });
-            }
-            let found = core.raw(DEVICES).find(doc! { "$or": either }).batch_size(10_000).await?;
-            found.try_collect::<Vec<_>>().await
+        // The index is named: the planner would try every index that begins with the app, at each group.
+        let finds = names.into_iter().flat_map(|(app, (names, tokens))| {
+            let by_name = (BY_EXTERNAL_ID, doc! { "a": app, "x": { "$in": names } });
+            let by_token = (BY_TOKEN, doc! { "a": app, "t": { "$in": &tokens } });
+            [Some(by_name), (!tokens.is_empty()).then_some(by_token)].into_iter().flatten()
+        });
+        let finds = finds.map(|(index, filter)| async move {
+            let find = core.raw(DEVICES).find(filter).hint(Hint::Name(index.to_owned()));
+            find.batch_size(10_000).await?.try_collect::<Vec<_>>().await
         });
         let mut desk = Self::default();
         for row in try_join_all(finds).await?.iter().flatten() {
