@@ -12,7 +12,7 @@ use mongodb::{
 };
 
 use super::{
-    apps::Apps, audiences::Rounds, page_rows::OpenCounts, schema, sequences::Sequence,
+    apps::Apps, audiences::Rounds, records::OpenCounts, schema, sequences::Sequence,
     targets::Streams,
 };
 use crate::domain::{campaign::ShardKey, ids::NotificationId};

@@ -12,6 +12,8 @@ mod apps;
 mod audiences;
 mod commands;
 mod core;
+mod desk;
+mod desk_plan;
 mod device_row;
 mod devices;
 mod failure;
@@ -23,6 +25,7 @@ mod notification_row;
 mod notifications;
 mod page_rows;
 mod position;
+mod records;
 mod register;
 mod schema;
 mod sequences;
@@ -39,8 +42,11 @@ use mongodb::{
 use tokio::runtime::{Builder, Runtime};
 
 use self::{
-    core::Core, failure::OrFailed, page_rows::EventOrder, page_rows::RecordOrder,
-    register::DeviceOrder, writer::Group,
+    core::Core,
+    failure::OrFailed,
+    records::{EventOrder, RecordOrder},
+    register::DeviceOrder,
+    writer::Group,
 };
 use super::Stores;
 use crate::domain::{Error, Result};
@@ -114,8 +120,8 @@ impl Mongo {
         let handle = runtime.handle();
         let inner = Inner {
             devices: register::group(&core, handle, options.linger),
-            records: page_rows::record_group(&core, handle, options.linger),
-            events: page_rows::event_group(&core, handle, options.linger),
+            records: records::record_group(&core, handle, options.linger),
+            events: records::event_group(&core, handle, options.linger),
             core,
             runtime,
         };

@@ -30,6 +30,8 @@ pub(super) const ALL: [&str; 9] =
 
 /// Names of indexes that queries ask for by hint.
 pub(super) const BY_ATTRIBUTE: &str = "by_attribute";
+pub(super) const BY_EXTERNAL_ID: &str = "by_external_id";
+pub(super) const BY_TOKEN: &str = "by_token";
 pub(super) const BY_NUMBER: &str = "by_number";
 
 /// First version with what the store relies on: clustered collections, and updates by pipeline that
@@ -83,8 +85,8 @@ async fn check_version(database: &Database) -> Result<()> {
 
 fn indexes() -> [(&'static str, Vec<IndexModel>); 4] {
     let devices = vec![
-        unique("by_external_id", doc! { "a": 1, "x": 1 }, None),
-        unique("by_token", doc! { "a": 1, "t": 1 }, Some(doc! { "t": { "$exists": true } })),
+        unique(BY_EXTERNAL_ID, doc! { "a": 1, "x": 1 }, None),
+        unique(BY_TOKEN, doc! { "a": 1, "t": 1 }, Some(doc! { "t": { "$exists": true } })),
         unique(BY_NUMBER, doc! { "a": 1, "n": 1 }, None),
         plain(BY_ATTRIBUTE, doc! { "a": 1, "p.k": 1, "p.v": 1, "_id": 1 }),
     ];
