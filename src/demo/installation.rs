@@ -14,8 +14,8 @@ use super::processes::{Api, Gateways, Owned, Server};
 
 /// The gateways know no quota, so the demo needs no limit. The key opens `/internal/state`.
 const SETTINGS: &str =
-    "[limits]\nfcm_per_second = 0\n\n[internal]\nkeys = [\"the demo looks at its own nodes\"]\n";
-const INTERNAL_KEY: &str = "the demo looks at its own nodes";
+    "[limits]\nfcm_per_second = 0\n\n[internal]\nkeys = [\"the-demo-looks-at-its-own-nodes\"]\n";
+const INTERNAL_KEY: &str = "the-demo-looks-at-its-own-nodes";
 /// How long a mongod may take to listen.
 const MONGOD_PATIENCE: Duration = Duration::from_secs(60);
 

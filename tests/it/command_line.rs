@@ -68,3 +68,19 @@ fn what_keeps_the_store_shut_is_told_once() {
     assert_eq!(told.matches("/lock: ").count(), 1, "{told}");
     assert!(!told.contains("internal error"), "{told}");
 }
+
+#[test]
+fn the_demo_proves_itself_and_says_so_in_one_line() {
+    let demo = std::process::Command::new(env!("CARGO_BIN_EXE_fanfare"))
+        .args(["demo", "--exit", "--json", "--devices", "3000"])
+        .output()
+        .expect("the demo runs");
+    let told = String::from_utf8_lossy(&demo.stderr);
+    assert!(demo.status.success(), "{told}");
+    let line: serde_json::Value = serde_json::from_slice(&demo.stdout).expect("one JSON line");
+    let expected = crate::support::house::expected(3000);
+    assert_eq!(line["matched"], expected);
+    assert_eq!((&line["missed"], &line["duplicates"]), (&0.into(), &0.into()), "{line}");
+    let settled = line["accepted"].as_u64().zip(line["failed"].as_u64()).map(|(a, f)| a + f);
+    assert_eq!(settled, Some(expected));
+}
