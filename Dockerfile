@@ -1,13 +1,8 @@
 # One static-enough binary on a small base: built with the `dist` profile, run without privileges.
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-COPY Cargo.toml Cargo.lock ./
-# The dependencies first, so that a change of ours does not build them again.
-RUN mkdir -p src benches && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
- && sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
- && cargo build --profile dist --locked; rm -rf src
 COPY . .
-RUN touch src/main.rs src/lib.rs && cargo build --profile dist --locked
+RUN cargo build --profile dist --locked
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates curl \

@@ -10,7 +10,8 @@
 //! 3. `engine/scheduler` looks at what the store says is active and begins what is due: it renders the
 //!    message once for each provider and seats a coordinator.
 //! 4. `engine/coordinator` plans the round: the store cuts the audience into shards, or answers the
-//!    shards it cut before. For each that is not done it seats a shard's actor.
+//!    shards it cut before. It leases this node's fair part of those that are not done from the
+//!    [`cluster`] (alone, that is all of them) and seats a shard's actor for each.
 //! 5. `engine/shard` asks for a credit and reads a page of devices from the store's index, in the
 //!    store's order. The credit comes back when the page is recorded: that bounds memory whatever the
 //!    audience's size.
@@ -20,7 +21,7 @@
 //!    the device is settled, or tried again later.
 //! 8. When a page is settled its shard records it: outcomes, checkpoint and counters in one step. A page
 //!    that takes long is saved several times a second.
-//! 9. When every shard has ended, the coordinator stores SENT.
+//! 9. When every shard is done, on whatever node, the coordinator stores SENT.
 //!
 //! A restart, a resume after a pause and a crash are the same thing: steps 3 to 9 again, from what the
 //! ledger holds.
