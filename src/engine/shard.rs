@@ -72,7 +72,7 @@ pub struct ShardActor {
     to_record: VecDeque<Position>,
 }
 
-/// Loads where the shard stands.
+/// The ledger says where the shard stands.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct ProgressLoaded(Progress);

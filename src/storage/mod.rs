@@ -4,6 +4,7 @@
 //! Every method answers with the domain's types and error. A store names the caller's field in an
 //! [`Error`](crate::domain::Error) only where it alone can know that the input is wrong.
 
+mod blank;
 pub mod embedded;
 pub mod mongo;
 mod pages;

@@ -1,12 +1,8 @@
 //! Writing devices: the jobs that the writer thread runs. One SELECT and one INSERT or UPDATE for a
 //! registration in the usual case; a token that another device holds costs one more of each.
 
-use std::sync::{
-    LazyLock,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::LazyLock;
 
-use rand::Rng;
 use rusqlite::{ErrorCode, OptionalExtension, ffi, params};
 
 use super::{
@@ -19,11 +15,11 @@ use super::{
 use crate::{
     domain::{
         Result,
-        device::{Device, DeviceEdit, DevicePlatform, Properties, Registration, SendPlatform},
-        ids::{DeviceId, ObjectId},
+        device::{Device, DeviceEdit, Registration},
+        ids::DeviceId,
         timestamp::Timestamp,
     },
-    storage::PruneOrder,
+    storage::{PruneOrder, blank::blank},
 };
 
 static FIND: LazyLock<String> =
@@ -228,33 +224,4 @@ fn is_unique_violation(error: &rusqlite::Error) -> bool {
     matches!(error, rusqlite::Error::SqliteFailure(ffi::Error { code, extended_code }, _)
         if *code == ErrorCode::ConstraintViolation
             && *extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE)
-}
-
-fn blank(external_id: String, now: Timestamp) -> Device {
-    Device {
-        object_id: new_object_id(now),
-        id: DeviceId(0),
-        external_id,
-        push_token: None,
-        send_platform: SendPlatform::Unknown,
-        device_platform: DevicePlatform::Unknown,
-        random_bucket: rand::rng().random_range(1..=10_000),
-        properties: Properties::new(),
-        tags: Default::default(),
-        alias: None,
-        timezone: None,
-        locale: None,
-        created_at: now,
-        registered_at: now,
-        last_seen: now,
-        pruned: None,
-    }
-}
-
-fn new_object_id(now: Timestamp) -> ObjectId {
-    static PROCESS: LazyLock<[u8; 5]> = LazyLock::new(|| rand::rng().random());
-    static COUNTER: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(rand::rng().random()));
-    // The specification keeps the low 32 bits of the seconds.
-    let seconds = (now.seconds() & i64::from(u32::MAX)) as u32;
-    ObjectId::from_parts(seconds, *PROCESS, COUNTER.fetch_add(1, Ordering::Relaxed))
 }

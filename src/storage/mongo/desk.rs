@@ -2,17 +2,10 @@
 //! the orders are carried out in memory one after another, as the embedded store's writer does, and
 //! `desk_plan` writes what came out of it. Used by `register`.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        LazyLock,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{TryStreamExt, future::try_join_all};
 use mongodb::{bson::doc, options::Hint};
-use rand::Rng;
 
 use super::{
     core::Core,
@@ -21,11 +14,14 @@ use super::{
     register::{Answer, DeviceOrder, Name, Trouble},
     schema::{BY_EXTERNAL_ID, BY_TOKEN, DEVICES},
 };
-use crate::domain::{
-    Result,
-    device::{Device, DeviceEdit, DevicePlatform, Properties, Registration, SendPlatform},
-    ids::{DeviceId, ObjectId},
-    timestamp::Timestamp,
+use crate::{
+    domain::{
+        Result,
+        device::{Device, DeviceEdit, Registration},
+        ids::DeviceId,
+        timestamp::Timestamp,
+    },
+    storage::blank::blank,
 };
 
 /// The devices that a group works on.
@@ -151,33 +147,4 @@ impl Desk {
     pub(super) async fn store(&self, core: &Core) -> Result<HashSet<Name>, Trouble> {
         Plan::of(self, rand::random())?.carry_out(core).await
     }
-}
-
-fn blank(external_id: String, now: Timestamp) -> Device {
-    Device {
-        object_id: new_object_id(now),
-        id: DeviceId(0),
-        external_id,
-        push_token: None,
-        send_platform: SendPlatform::Unknown,
-        device_platform: DevicePlatform::Unknown,
-        random_bucket: rand::rng().random_range(1..=10_000),
-        properties: Properties::new(),
-        tags: Default::default(),
-        alias: None,
-        timezone: None,
-        locale: None,
-        created_at: now,
-        registered_at: now,
-        last_seen: now,
-        pruned: None,
-    }
-}
-
-fn new_object_id(now: Timestamp) -> ObjectId {
-    static PROCESS: LazyLock<[u8; 5]> = LazyLock::new(|| rand::rng().random());
-    static COUNTER: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(rand::rng().random()));
-    // The specification keeps the low 32 bits of the seconds.
-    let seconds = (now.seconds() & i64::from(u32::MAX)) as u32;
-    ObjectId::from_parts(seconds, *PROCESS, COUNTER.fetch_add(1, Ordering::Relaxed))
 }
