@@ -43,7 +43,7 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     settings.validate()?;
     let stop = StopSignals::install()?;
     let (stores, engine) = assemble(&settings).await?;
-    let services = Services::new(stores, engine.clone(), &settings.limits);
+    let services = Services::new(stores, engine.clone(), settings.shards());
     let state = ApiState::new(services, &settings);
     warn_when_open(&settings);
     let (server, address) = http_server(state, &settings)?;
@@ -113,8 +113,8 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
     let opened = open_stores(settings).await.map_err(told_once);
     let (stores, cluster) = opened.context("failed to open the store")?;
     let transports = open_transports(settings)?;
-    let (limits, retention) = (&settings.limits, retention(settings));
-    let engine = engine::start(stores.clone(), cluster, transports, limits, retention);
+    let (limits, retention) = (settings.effective_limits(), retention(settings));
+    let engine = engine::start(stores.clone(), cluster, transports, &limits, retention);
     Ok((stores, engine))
 }
 
@@ -134,7 +134,9 @@ async fn open_stores(settings: &Settings) -> Result<(Stores, Arc<dyn Cluster>), 
             // A node that starts again is another one: its earlier leases run out by themselves.
             let node = uuid::Uuid::new_v4().to_string();
             tracing::info!(node, "joining the nodes of this store");
-            let cluster = MongoCluster::join(uri, MongoClusterOptions::new(node)).await?;
+            let mut options = MongoClusterOptions::new(node);
+            options.lease_time = Duration::from_secs(settings.cluster.lease_seconds);
+            let cluster = MongoCluster::join(uri, options).await?;
             Ok((stores, Arc::new(cluster)))
         }
     }

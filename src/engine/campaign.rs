@@ -46,7 +46,7 @@ pub struct CampaignRun {
     shards: Mutex<Vec<Arc<ShardDesk>>>,
     /// Tells that the run has ended.
     pub ended: Notify,
-    /// Whether the ledger cannot record now: nothing more is read until it can.
+    /// Whether the ledger cannot record now: nothing more is read, and no push begins, until it can.
     pub unrecorded: AtomicBool,
     closed: AtomicBool,
     /// How many credits there are at the most, and how many were handed in so far.

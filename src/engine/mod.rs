@@ -27,7 +27,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -99,6 +99,7 @@ pub fn start(
         scheduler: Seat::empty(),
         global,
         rates,
+        nodes: AtomicU32::new(1),
         stopping: AtomicBool::new(false),
     });
     seat_actors(&shared);
@@ -143,6 +144,8 @@ pub(crate) struct Shared {
     scheduler: Arc<Seat<SchedulerActor>>,
     global: Arc<RateLimiter>,
     rates: HashMap<AppName, AppRates>,
+    /// How many nodes divide the rates among them, as far as was heard.
+    nodes: AtomicU32,
     stopping: AtomicBool,
 }
 
@@ -150,6 +153,7 @@ impl Shared {
     /// Takes this node's part of every rate.
     fn divide_rates(&self, nodes: usize) {
         let (nodes, now) = (u32::try_from(nodes).unwrap_or(u32::MAX), Instant::now());
+        self.nodes.store(nodes, Ordering::SeqCst);
         let campaigns = self.campaigns.all();
         let apps = self.rates.values().flat_map(|own| [&*own.app, &*own.apns, &*own.fcm]);
         let every = apps.chain([&*self.global]).chain(campaigns.iter().map(|run| &run.rate));

@@ -1,7 +1,11 @@
 //! The scheduler: launches what is due and begins the campaigns of what is launched. A reconciler: it
 //! looks at what the store says on a nudge and on a timer, takes no other input, and may look twice.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix::prelude::*;
 use serde_json::json;
@@ -109,6 +113,8 @@ impl SchedulerActor {
         let limits = &shared.limits;
         let pages = PageBudget { most: limits.pages_in_flight, page_size: limits.page_size };
         let run = CampaignRun::new(notification, rendered, pages);
+        // The next look divides its rate anew; until then it must not go at everybody's.
+        run.rate.divide(shared.nodes.load(Ordering::SeqCst), Instant::now());
         let run = Arc::new(run);
         shared.campaigns.put(Arc::clone(&run));
         let (seat, board) = (Seat::empty(), Arc::clone(&shared.board));

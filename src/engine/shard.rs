@@ -38,6 +38,10 @@ use crate::{
 const STORE_RETRY: Backoff =
     Backoff { base: Duration::from_millis(50), max: Duration::from_secs(5) };
 
+/// The ledger counts as unable to record after so many intervals of saving: a store that cannot be
+/// reached may take half a minute to say so.
+const RECORD_PATIENCE: u32 = 2;
+
 /// What every generation of a shard's actor is made from.
 #[derive(Clone)]
 pub struct ShardParts {
@@ -176,17 +180,19 @@ impl ShardActor {
         self.recording = true;
         let (ledger, me) = (Arc::clone(&self.parts.ledger), ctx.address());
         let (desk, generation) = (Arc::clone(&self.parts.desk), self.generation);
-        let run = Arc::clone(&self.parts.run);
+        let (run, patience) =
+            (Arc::clone(&self.parts.run), RECORD_PATIENCE * self.parts.save_interval);
         actix::spawn(async move {
             let ask = async || {
                 // A later generation counts anew: this one's checkpoint must not come after its.
                 if desk.generation.load(Ordering::SeqCst) != generation {
                     return Ok(Recorded::Superseded);
                 }
-                let answer = ledger.record(record.clone(), checkpoint.clone()).await;
+                let answer = ledger.record(record.clone(), checkpoint.clone());
+                let answer = noting_delay(&run, patience, answer).await;
                 let failed =
                     answer.as_ref().is_err_and(|error| *error.kind() != ErrorKind::LeaseLost);
-                // What cannot be recorded would be repeated after a crash: no shard reads on.
+                // What cannot be recorded would be repeated after a crash: nothing more is sent.
                 run.unrecorded.store(failed, Ordering::SeqCst);
                 match answer {
                     Err(error) if *error.kind() == ErrorKind::LeaseLost => Ok(Recorded::LeaseLost),
@@ -256,6 +262,20 @@ impl Actor for ShardActor {
         });
         ctx.run_interval(self.parts.save_interval, |_, ctx| ctx.notify(Look));
     }
+}
+
+/// Waits for the ledger's answer; notes when it takes longer than that.
+async fn noting_delay<T>(
+    run: &CampaignRun,
+    patience: Duration,
+    answer: impl Future<Output = T>,
+) -> T {
+    let mut answer = std::pin::pin!(answer);
+    if let Ok(answer) = tokio::time::timeout(patience, &mut answer).await {
+        return answer;
+    }
+    run.unrecorded.store(true, Ordering::SeqCst);
+    answer.await
 }
 
 async fn own_shard(ledger: &dyn CampaignLedger, desk: &ShardDesk) -> Result<Shard> {

@@ -7,7 +7,7 @@ pub mod devices;
 pub mod notifications;
 pub mod status;
 
-use crate::{engine::EngineHandle, settings::LimitSettings, storage::Stores};
+use crate::{engine::EngineHandle, storage::Stores};
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
@@ -33,11 +33,11 @@ pub struct Services {
 }
 
 impl Services {
-    /// Over these stores and this engine.
-    pub fn new(stores: Stores, engine: EngineHandle, limits: &LimitSettings) -> Self {
+    /// Over these stores and this engine; `shards` is how many a round is cut into.
+    pub fn new(stores: Stores, engine: EngineHandle, shards: u16) -> Self {
         Self {
             devices: Devices::new(stores.clone(), engine.clone()),
-            notifications: Notifications::new(stores.clone(), engine.clone(), limits.shards),
+            notifications: Notifications::new(stores.clone(), engine.clone(), shards),
             status: StatusReport::new(stores, engine),
         }
     }

@@ -22,7 +22,8 @@ pub use load::lookalikes;
 pub use problems::{Problem, SettingsErrors};
 pub use secret::Secret;
 pub use sections::{
-    InternalSettings, LogFormat, LogSettings, ServerSettings, StorageKind, StorageSettings,
+    ClusterSettings, InternalSettings, LogFormat, LogSettings, ServerSettings, StorageKind,
+    StorageSettings,
 };
 
 /// `config/default.toml`: every key with its default, and the manual of the configuration.
@@ -30,6 +31,9 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// The app that there is when none is configured.
 pub const DEFAULT_APP: &str = "default";
+
+/// Fewer shards than this could not be divided evenly among nodes.
+const MIN_SHARED_SHARDS: u16 = 64;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -39,13 +43,15 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Where data is kept.
     pub storage: StorageSettings,
+    /// The nodes that share a store.
+    pub cluster: ClusterSettings,
     /// The apps as written; [`Settings::effective_apps`] are those to serve.
     #[serde(default, deserialize_with = "lenient::sections")]
     pub apps: Vec<AppSettings>,
     /// Who may call `/internal`.
     #[serde(default)]
     pub internal: InternalSettings,
-    /// How fast and how much at once.
+    /// How fast and how much at once, as written; [`Settings::effective_limits`] are those to go by.
     pub limits: LimitSettings,
     /// What is logged.
     pub log: LogSettings,
@@ -57,6 +63,19 @@ impl Settings {
         if self.apps.is_empty() { vec![AppSettings::named(DEFAULT_APP)] } else { self.apps.clone() }
     }
 
+    /// Shards of a campaign: where nodes share a store, at least so many that each gets its fair part.
+    pub fn shards(&self) -> u16 {
+        match self.storage.kind {
+            StorageKind::Embedded => self.limits.shards,
+            StorageKind::Mongodb => self.limits.shards.max(MIN_SHARED_SHARDS),
+        }
+    }
+
+    /// The limits to go by, with the shards that this store needs.
+    pub fn effective_limits(&self) -> LimitSettings {
+        LimitSettings { shards: self.shards(), ..self.limits.clone() }
+    }
+
     /// The app whose calls need no key: the only app, where it has none. The server then listens on
     /// loopback alone.
     pub fn open_app(&self) -> Option<&str> {
@@ -65,5 +84,22 @@ impl Settings {
             [only] if !only.has_keys() => Some(&only.name),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shards(kind: &str, shards: &str) -> u16 {
+        let environment = [("STORAGE__KIND", kind), ("LIMITS__SHARDS", shards)];
+        let environment = environment.map(|(k, v)| (format!("FANFARE__{k}"), v.to_owned()));
+        Settings::load_with(None, environment.into_iter()).expect("good").effective_limits().shards
+    }
+
+    #[test]
+    fn a_shared_store_has_shards_enough_to_divide() {
+        assert_eq!((shards("embedded", "4"), shards("mongodb", "4")), (4, 64));
+        assert_eq!((shards("embedded", "100"), shards("mongodb", "100")), (100, 100));
     }
 }

@@ -1,4 +1,4 @@
-//! The smaller sections: `server`, `storage`, `internal`, `log`.
+//! The smaller sections: `server`, `storage`, `cluster`, `internal`, `log`.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -53,6 +53,15 @@ pub struct StorageSettings {
     /// Delivery records older than this are dropped.
     #[serde(deserialize_with = "lenient::number")]
     pub retention_days: u32,
+}
+
+/// `cluster`: the nodes that share a store.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSettings {
+    /// A dead node's part of a campaign is taken over after this.
+    #[serde(deserialize_with = "lenient::number")]
+    pub lease_seconds: u64,
 }
 
 /// `internal`: who may call `/internal`.

@@ -25,6 +25,8 @@ impl Settings {
         for (index, key) in self.internal.keys.iter().enumerate() {
             check_secret(&format!("internal.keys[{index}]"), key.expose(), &mut problems);
         }
+        let lease_fits = (2..=300).contains(&self.cluster.lease_seconds);
+        problems.require(lease_fits, "cluster.lease_seconds", "must be 2 to 300");
         check_limits(&self.limits, &mut problems);
         let what = "is not a level (off, error, warn, info, debug, trace) or a list of PART=LEVEL";
         problems.require(is_log_filter(&self.log.level), "log.level", what);
@@ -289,6 +291,7 @@ mod tests {
             ("APPS__1__APNS__KEY_FILE", "/nonexistent/key.p8"),
             ("APPS__1__APNS__KEY_ID", "TOOSHORT"),
             ("APPS__1__APNS__ENDPOINT", "http://localhost"),
+            ("CLUSTER__LEASE_SECONDS", "1"),
             ("LIMITS__SHARDS", "0"),
             ("SERVER__WORKERS", "100000"),
             ("STORAGE__PATH", "/dev/null/data"),
@@ -307,6 +310,7 @@ mod tests {
             "apps[1].apns.key_id: must be the ten",
             "apps[1].apns.team_id: is missing",
             "apps[1].apns.endpoint: must be an https:// URL",
+            "cluster.lease_seconds: must be 2 to 300",
             "limits.shards: must be 1 to 1000",
             "log.level: ",
             "internal.keys[0]: must have at least 16",

@@ -1,143 +1,32 @@
 //! Several nodes, each a real process, on one MongoDB. One of them is killed, stopped for longer than its
-//! leases, or told to end in the middle of a campaign; by the gateways' records nobody is missed, and
-//! only what was under way or not yet saved is pushed again.
+//! leases, cut from the store, or told to end in the middle of a campaign, or the store itself changes
+//! its primary; by the gateways' records nobody is missed, and only what was under way or not yet saved
+//! is pushed again.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use fanfare::demo::{
-    self, audience,
-    processes::{Api, Gateways, Server},
-    proof,
-};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
-    house::{SENT, expected, program, settled, total},
+    house::settled,
     mongod::Mongod,
+    nodes::{DEVICES, LIMITS, MOMENT_MS, Nodes, moment_before},
+    proxy::Proxy,
 };
 
-const DEVICES: usize = 20_000;
-const SETTINGS: &str =
-    "[limits]\nfcm_per_second = 0\nsave_interval_ms = 200\npage_size = 200\nshards = 32\n";
-/// The longest stretch of pushes that may be repeated: what is saved at, twice over for a busy
-/// machine, and what one answer takes.
-const MOMENT_MS: u64 = 2 * 200 + 400;
+/// Seconds of a lease, where a test waits for its end.
+const LEASE: u64 = 3;
 
-struct Nodes {
-    directory: tempfile::TempDir,
-    gateways: Gateways,
-    nodes: Vec<Option<Server>>,
-    uri: String,
+fn settings() -> String {
+    format!("[cluster]\nlease_seconds = {LEASE}\n{LIMITS}")
 }
 
-impl Nodes {
-    fn start(mongod: &Mongod, count: usize) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let besides = ["--latency-ms", "5"];
-        let gateways = Gateways::start(program(), directory.path(), &besides).expect("gateways");
-        let uri = mongod.uri(&format!("nodes_{}", uuid::Uuid::new_v4().simple()));
-        let mut nodes = Self { directory, gateways, nodes: Vec::new(), uri };
-        (0..count).for_each(|_| nodes.add());
-        nodes
-    }
+fn database() -> String {
+    format!("nodes_{}", uuid::Uuid::new_v4().simple())
+}
 
-    fn add(&mut self) {
-        let name = format!("node-{}", self.nodes.len());
-        let directory = self.directory.path();
-        let node =
-            Server::start_node(program(), directory, &self.gateways, (&name, &self.uri), SETTINGS);
-        self.nodes.push(Some(node.expect("a node")));
-    }
-
-    fn api(&self) -> Api {
-        let living = self.nodes.iter().flatten().last().expect("a living node");
-        living.api(&self.gateways)
-    }
-
-    fn launch(&self, rate: u32) -> String {
-        demo::register(&self.api(), DEVICES, |_| {}).expect("registered");
-        let notification = json!({
-            "title": "t", "body": "b", "conditions": audience::conditions(), "rate_limit": rate
-        });
-        let created = self.api().post("/notifications", &notification).expect("created");
-        let uuid = created["uuid"].as_str().expect("a uuid").to_owned();
-        self.api().post(&format!("/notifications/{uuid}/:launch"), &json!({})).expect("launched");
-        uuid
-    }
-
-    fn notification(&self, uuid: &str) -> Value {
-        self.api().get(&format!("/notifications/{uuid}")).expect("answered")
-    }
-
-    fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(120);
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(Instant::now() < deadline, "waited too long for {what}:\n{}", self.logs());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn wait_settled(&self, uuid: &str, at_least: u64) {
-        self.wait("progress", || (settled(&self.notification(uuid)) >= at_least).then_some(()));
-    }
-
-    fn wait_sent(&self, uuid: &str) -> Value {
-        let sent = || Some(self.notification(uuid)).filter(|now| now["status"] == json!(SENT));
-        self.wait("SENT", sent)
-    }
-
-    fn logs(&self) -> String {
-        let log = |index| {
-            let path = self.directory.path().join(format!("node-{index}.log"));
-            std::fs::read_to_string(path).unwrap_or_default()
-        };
-        (0..self.nodes.len()).map(log).collect::<Vec<_>>().join("\n---\n")
-    }
-
-    /// The gateways' clock, as far as their records tell.
-    fn now_ms(&self) -> u64 {
-        self.records().iter().map(|(_, _, ms)| *ms).max().unwrap_or(0)
-    }
-
-    fn records(&self) -> Vec<(String, String, u64)> {
-        let mut text = String::new();
-        let mut reader = self.gateways.records().expect("records");
-        std::io::Read::read_to_string(&mut reader, &mut text).expect("text");
-        let record = |line: &str| {
-            let fields: Vec<&str> = line.split('\t').collect();
-            let ms = fields[fields.len() - 1].parse().expect("a time");
-            (fields[1].to_owned(), fields[2].to_owned(), ms)
-        };
-        text.lines().map(record).collect()
-    }
-
-    /// Nobody missed, each counted once, and what was pushed twice was first pushed within a moment
-    /// before one of `cuts`.
-    fn prove(&self, ended: &Value, cuts: &[u64]) {
-        let proof = proof::compare(&self.gateways, DEVICES).expect("records");
-        assert_eq!((proof.missed, proof.unexpected), (0, 0), "cuts at {cuts:?}:\n{}", self.logs());
-        assert_eq!(settled(ended), expected(DEVICES), "each device has one outcome");
-        assert_eq!(total(&ended["failed"]), 0, "{ended}");
-        let mut first: HashMap<String, u64> = HashMap::new();
-        for (token, status, ms) in self.records() {
-            if status != "200" {
-                continue;
-            }
-            if let Some(first) = first.get(&token) {
-                let within =
-                    |cut: &u64| (cut.saturating_sub(MOMENT_MS)..=cut + 100).contains(first);
-                assert!(cuts.iter().any(within), "at {first} and again at {ms} ms; cuts {cuts:?}");
-            } else {
-                first.insert(token, ms);
-            }
-        }
-    }
+fn start(mongod: &Mongod, count: usize) -> Nodes {
+    Nodes::start(&mongod.uri(&database()), count, &settings())
 }
 
 async fn on_mongod(test: impl FnOnce(&Mongod) + Send + 'static) {
@@ -148,13 +37,13 @@ async fn on_mongod(test: impl FnOnce(&Mongod) + Send + 'static) {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_nodes_share_a_campaign_and_a_killed_ones_part_is_taken_over() {
     on_mongod(|mongod| {
-        let mut nodes = Nodes::start(mongod, 3);
+        let mut nodes = start(mongod, 3);
         let uuid = nodes.launch(2500);
         nodes.wait_settled(&uuid, 1500);
         nodes.nodes[0].take().expect("running").kill().expect("killed");
         let cut = nodes.now_ms();
         let ended = nodes.wait_sent(&uuid);
-        nodes.prove(&ended, &[cut]);
+        nodes.prove(&ended, &[moment_before(cut)]);
     })
     .await;
 }
@@ -162,22 +51,22 @@ async fn three_nodes_share_a_campaign_and_a_killed_ones_part_is_taken_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_slept_through_its_leases_wakes_up_and_repeats_nothing_more() {
     on_mongod(|mongod| {
-        let nodes = Nodes::start(mongod, 2);
+        let nodes = start(mongod, 2);
         let uuid = nodes.launch(1500);
         nodes.wait_settled(&uuid, 1000);
         let sleeper = nodes.nodes[0].as_ref().expect("running");
         sleeper.signal(libc::SIGSTOP).expect("stopped");
         let cut = nodes.now_ms();
-        // Its leases end after ten seconds; the other node must have gone on by then.
+        // The other node must have gone on by the end of its leases.
         let before = settled(&nodes.notification(&uuid));
         let stopped = Instant::now();
         nodes.wait("the leases to run out", || {
-            (stopped.elapsed() > Duration::from_secs(13)).then_some(())
+            (stopped.elapsed() > Duration::from_secs(LEASE + 3)).then_some(())
         });
         assert!(settled(&nodes.notification(&uuid)) > before, "the other node goes on");
         sleeper.signal(libc::SIGCONT).expect("woken");
         let ended = nodes.wait_sent(&uuid);
-        nodes.prove(&ended, &[cut]);
+        nodes.prove(&ended, &[moment_before(cut)]);
     })
     .await;
 }
@@ -185,7 +74,7 @@ async fn a_node_that_slept_through_its_leases_wakes_up_and_repeats_nothing_more(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_hands_shards_over_and_repeats_nothing() {
     on_mongod(|mongod| {
-        let mut nodes = Nodes::start(mongod, 2);
+        let mut nodes = start(mongod, 2);
         let uuid = nodes.launch(2000);
         for index in 0..2 {
             let before = settled(&nodes.notification(&uuid));
@@ -203,7 +92,7 @@ async fn a_rolling_restart_hands_shards_over_and_repeats_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_at_one_node_stops_the_others_within_a_second() {
     on_mongod(|mongod| {
-        let nodes = Nodes::start(mongod, 3);
+        let nodes = start(mongod, 3);
         let uuid = nodes.launch(2000);
         nodes.wait_settled(&uuid, 500);
         let path = format!("/notifications/{uuid}/status");
@@ -229,4 +118,78 @@ async fn a_pause_at_one_node_stops_the_others_within_a_second() {
         nodes.prove(&ended, &[]);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_dies_costs_a_pause_and_repeats_nothing() {
+    let mut mongod = Mongod::start(3).await;
+    let test = move || {
+        // The leases outlast an election, so that every node keeps its part and its pages.
+        let settings = format!("[cluster]\nlease_seconds = 15\n{LIMITS}");
+        let nodes = Nodes::start(&mongod.uri(&database()), 3, &settings);
+        let uuid = nodes.launch(1500);
+        nodes.wait_settled(&uuid, 2000);
+        tokio::runtime::Handle::current().block_on(mongod.kill_primary());
+        let ended = nodes.wait_sent(&uuid);
+        nodes.prove(&ended, &[]);
+    };
+    tokio::task::spawn_blocking(test).await.expect("the test");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_cut_from_the_store_stops_by_itself_and_comes_back() {
+    on_mongod(|mongod| {
+        let name = database();
+        let mut nodes = Nodes::start(&mongod.uri(&name), 0, &settings());
+        let mut proxy = Proxy::start(mongod.address());
+        nodes.add_at(&format!("mongodb://{}/{name}?directConnection=true", proxy.address()));
+        nodes.add();
+        let uuid = nodes.launch(1200);
+        nodes.wait_settled(&uuid, 1500);
+        proxy.cut();
+        let (cut, since) = (nodes.now_ms(), Instant::now());
+        // Long enough for its leases to end and for the other node to have taken all.
+        nodes.wait("the takeover", || (since.elapsed().as_secs() > LEASE + 2).then_some(()));
+        let before = settled(&nodes.notification(&uuid));
+        nodes.wait_settled(&uuid, before + 500);
+        proxy.mend();
+        nodes.wait_settled(&uuid, before + 2000);
+        // The one that was cut off has to send the rest.
+        let leaving = nodes.nodes[1].take().expect("running");
+        assert_eq!(leaving.terminate().expect("ended"), Some(0), "{}", nodes.logs());
+        let ended = nodes.wait_sent(&uuid);
+        // It noticed that nothing was recorded long before its leases ended.
+        nodes.prove(&ended, &[cut - MOMENT_MS..=cut + MOMENT_MS]);
+    })
+    .await;
+}
+
+/// Most pushes in any two seconds, and how many there were in all.
+fn busiest_two_seconds(nodes: &Nodes) -> (usize, usize) {
+    let mut times: Vec<u64> = nodes.records().into_iter().map(|(_, _, ms)| ms).collect();
+    times.sort_unstable();
+    let within = |(at, from): (usize, &u64)| times.partition_point(|ms| *ms < from + 2000) - at;
+    (times.iter().enumerate().map(within).max().unwrap_or(0), times.len())
+}
+
+fn keeps_to_six_hundred(mongod: &Mongod, limit: &str, rate: u32) {
+    let settings = format!("{}{limit}", settings());
+    let nodes = Nodes::start(&mongod.uri(&database()), 3, &settings);
+    // Each hears of the others within a second.
+    std::thread::sleep(Duration::from_millis(1500));
+    let uuid = nodes.launch_to(DEVICES / 4, rate);
+    nodes.wait_sent(&uuid);
+    let (busiest, all) = busiest_two_seconds(&nodes);
+    assert!(all > 2400, "too few pushes to tell: {all}");
+    assert!((900..=1320).contains(&busiest), "{busiest} in two seconds, of {all}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_keep_to_an_apps_rate_together() {
+    on_mongod(|mongod| keeps_to_six_hundred(mongod, "app_per_second = 600\n", 100_000)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_keep_to_a_campaigns_rate_together() {
+    on_mongod(|mongod| keeps_to_six_hundred(mongod, "", 600)).await;
 }

@@ -28,7 +28,6 @@ pub struct Tenure {
 
 /// Looks once. Nothing here depends on an earlier look.
 pub async fn look(shared: &Shared, run: &CampaignRun) -> Result<Tenure> {
-    let asked = Instant::now();
     let round = run.notification.round;
     let shards = shared.stores.ledger.shards(run.id()).await?;
     let open: Vec<ShardKey> = shards
@@ -38,7 +37,7 @@ pub async fn look(shared: &Shared, run: &CampaignRun) -> Result<Tenure> {
         .collect();
     let all_done = shards.iter().all(Shard::is_done);
     clear_ended(shared, run).await?;
-    renew(shared, run, asked).await?;
+    renew(shared, run).await?;
     if !run.is_open() {
         wake(shared, run);
         return Ok(Tenure { all_done, gained: Vec::new() });
@@ -49,6 +48,7 @@ pub async fn look(shared: &Shared, run: &CampaignRun) -> Result<Tenure> {
     leave_surplus(shared, run, fair);
     let free: Vec<ShardKey> = open.into_iter().filter(|key| !held.contains(key)).collect();
     let want = fair.saturating_sub(held.len());
+    let asked = Instant::now();
     let leases = match want {
         0 => Vec::new(),
         _ => shared.cluster.lease(&free, want).await?,
@@ -73,8 +73,9 @@ async fn clear_ended(shared: &Shared, run: &CampaignRun) -> Result<()> {
 }
 
 /// Renews this node's leases. One that could not be renewed in time is over by its desk's own clock.
-async fn renew(shared: &Shared, run: &CampaignRun, asked: Instant) -> Result<()> {
+async fn renew(shared: &Shared, run: &CampaignRun) -> Result<()> {
     let Some(time) = shared.cluster.lease_time() else { return Ok(()) };
+    let asked = Instant::now();
     let leases = run.leases();
     if leases.is_empty() {
         return Ok(());

@@ -34,6 +34,8 @@ use crate::{
 /// Pushes that may begin in one go: enough to make one lock and one look at the clock cheap, few enough
 /// for campaigns to take turns.
 const CHUNK: usize = 32;
+/// How often it looks whether a ledger that could not record can again.
+const UNRECORDED_WAIT: Duration = Duration::from_millis(20);
 /// How often a provider that refuses the app's credentials is asked again.
 pub(super) const REFUSED_PROBE: Duration = Duration::from_secs(5);
 
@@ -196,6 +198,10 @@ impl Desk {
         for _ in 0..queue.lanes() {
             let mut wait = Duration::ZERO;
             let jobs = queue.take_turn(|job, waiting| {
+                if job.page().run.unrecorded.load(Ordering::SeqCst) {
+                    wait = UNRECORDED_WAIT;
+                    return 0;
+                }
                 let own = &job.page().run.rate;
                 let rates = [own, &self.rates.provider, &self.rates.app, &self.rates.global];
                 let grant = rate_limit::take(&rates, most.min(waiting), now);

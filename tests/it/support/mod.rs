@@ -2,6 +2,8 @@
 
 pub mod house;
 pub mod mongod;
+pub mod nodes;
+pub mod proxy;
 pub mod server;
 pub mod stores;
 pub mod wire_case;

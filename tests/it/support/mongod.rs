@@ -94,6 +94,11 @@ impl Mongod {
         self.uri.replace("NAME", database)
     }
 
+    /// Where its first member listens.
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.members[0].port).into()
+    }
+
     /// Kills the primary as a loss of power would.
     pub async fn kill_primary(&mut self) {
         let client = Client::with_uri_str(self.uri("admin")).await.expect("a client");
