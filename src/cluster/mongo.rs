@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future::try_join_all};
 use mongodb::{
     Client, Collection, Database, IndexModel,
     bson::{Binary, Document, doc, spec::BinarySubtype},
@@ -28,6 +28,8 @@ use crate::domain::{Error, Result, campaign::ShardKey};
 const DEFAULT_DATABASE: &str = "fanfare";
 const LEDGER: &str = "ledger";
 const NODES: &str = "nodes";
+/// Leases taken or given back at once.
+const AT_ONCE: usize = 16;
 
 /// How this node takes part.
 #[derive(Clone, Debug)]
@@ -167,32 +169,47 @@ impl Inner {
         let keys: Vec<_> = shards.iter().map(|shard| key(*shard)).collect();
         filter.insert("_id", doc! { "$in": keys });
         let found = self.rows(filter).await?;
-        let is_free = |shard: &&ShardKey| {
-            let key = key(**shard);
+        let is_free = |shard: &ShardKey| {
+            let key = key(*shard);
             found.iter().any(|row| row.get_document("_id").ok() == Some(&key))
         };
+        let mut free = shards.iter().copied().filter(is_free);
         let mut leases = Vec::new();
-        for shard in shards.iter().filter(is_free) {
-            if leases.len() >= want {
-                break;
+        loop {
+            let next: Vec<_> = free.by_ref().take(AT_ONCE.min(want - leases.len())).collect();
+            if next.is_empty() {
+                return Ok(leases);
             }
             // Another node may have been quicker.
-            leases.extend(self.take(*shard).await?);
+            let taken = try_join_all(next.into_iter().map(|shard| self.take(shard))).await?;
+            leases.extend(taken.into_iter().flatten());
         }
-        Ok(leases)
     }
 
+    /// All in one go: one after the other, many leases could end while the first are prolonged. A later
+    /// lease of this node may be prolonged with them; only those under their own epoch are kept.
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
-        let mut held = Vec::new();
-        for lease in leases {
-            let prolonged = vec![doc! { "$set": { "until": self.until() } }];
-            let renewed = self.ledger.update_one(self.mine(lease), prolonged).await;
-            let renewed = renewed.map_err(|error| failed("renew a lease", error))?;
-            if renewed.matched_count > 0 {
-                held.push(*lease);
-            }
+        if leases.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(held)
+        let keys: Vec<_> = leases.iter().map(|lease| key(lease.shard)).collect();
+        let own = doc! { "_id": { "$in": keys }, "owner": &self.options.node };
+        let prolonged = vec![doc! { "$set": { "until": self.until() } }];
+        let renewed = self.ledger.update_many(own, prolonged).await;
+        renewed.map_err(|error| failed("renew leases", error))?;
+        let mine: Vec<_> = leases.iter().map(|lease| self.mine(lease)).collect();
+        let kept = self.rows(doc! { "$or": mine }).await?;
+        let is_kept = |lease: &&Lease| {
+            let key = key(lease.shard);
+            kept.iter().any(|row| row.get_document("_id").ok() == Some(&key))
+        };
+        Ok(leases.iter().filter(is_kept).copied().collect())
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        let gone = doc! { "$unset": { "owner": true, "until": true } };
+        let released = self.ledger.update_one(self.mine(lease), gone).await;
+        released.map(drop).map_err(|error| failed("release a lease", error))
     }
 
     /// A lease that ran out and that nobody took since is still this node's to renew.
@@ -280,10 +297,8 @@ impl Cluster for MongoCluster {
     async fn release(&self, leases: &[Lease]) -> Result<()> {
         let leases = leases.to_vec();
         self.run(|inner| async move {
-            for lease in &leases {
-                let gone = doc! { "$unset": { "owner": true, "until": true } };
-                let released = inner.ledger.update_one(inner.mine(lease), gone).await;
-                released.map_err(|error| failed("release a lease", error))?;
+            for some in leases.chunks(AT_ONCE) {
+                try_join_all(some.iter().map(|lease| inner.release(lease))).await?;
             }
             Ok(())
         })

@@ -177,7 +177,7 @@ fn keeps_to_six_hundred(mongod: &Mongod, limit: &str, rate: u32) {
     let nodes = Nodes::start(&mongod.uri(&database()), 3, &settings);
     // Each hears of the others within a second.
     std::thread::sleep(Duration::from_millis(1500));
-    let uuid = nodes.launch_to(DEVICES / 4, rate);
+    let uuid = nodes.launch_to(DEVICES / 2, rate);
     nodes.wait_sent(&uuid);
     let (busiest, all) = busiest_two_seconds(&nodes);
     assert!(all > 2400, "too few pushes to tell: {all}");
