@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -46,8 +46,8 @@ pub struct CampaignRun {
     shards: Mutex<Vec<Arc<ShardDesk>>>,
     /// Tells that the run has ended.
     pub ended: Notify,
-    /// Whether the ledger cannot record now: nothing more is read, and no push begins, until it can.
-    pub unrecorded: AtomicBool,
+    /// Records that the ledger does not take now, one for each [`Unrecorded`].
+    unrecorded: AtomicUsize,
     closed: AtomicBool,
     /// How many credits there are at the most, and how many were handed in so far.
     pages: PageBudget,
@@ -92,7 +92,7 @@ impl CampaignRun {
             trailing: Arc::new(Semaphore::new(TRAILING_PAGES)),
             shards: Mutex::default(),
             ended: Notify::new(),
-            unrecorded: AtomicBool::new(false),
+            unrecorded: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             pages,
             credits_given: Mutex::new(credits),
@@ -136,6 +136,29 @@ impl CampaignRun {
     /// Whether pushes may begin.
     pub fn is_open(&self) -> bool {
         !self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Whether the ledger takes what happens. While it does not, nothing more is read and no push
+    /// begins: it would be repeated after a crash.
+    pub fn is_recorded(&self) -> bool {
+        self.unrecorded.load(Ordering::SeqCst) == 0
+    }
+}
+
+/// A record that the ledger does not take, for as long as this lives.
+pub struct Unrecorded(Arc<CampaignRun>);
+
+impl Unrecorded {
+    /// Holds the campaign back.
+    pub fn of(run: &Arc<CampaignRun>) -> Self {
+        run.unrecorded.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(run))
+    }
+}
+
+impl Drop for Unrecorded {
+    fn drop(&mut self) {
+        self.0.unrecorded.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -185,7 +208,7 @@ impl ShardDesk {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lease was renewed and is ours until then; none is for ever.
+    /// The lease was renewed and is ours until then; none is for ever. One that was found over stays so.
     pub fn hold_until(&self, until: Option<Instant>) {
         self.held_until_ms.store(until.map_or(u64::MAX, clock_ms), Ordering::SeqCst);
     }
@@ -201,11 +224,14 @@ impl ShardDesk {
     }
 
     /// Whether pushes may begin. A process that was stopped for longer than its lease finds it over by
-    /// its own clock, before it asks anybody.
+    /// its own clock, before it asks anybody. Once over is over: devices have been handed back by then
+    /// that only another desk, under a new lease, reads again.
     pub fn is_open(&self) -> bool {
         let held_until = self.held_until_ms.load(Ordering::SeqCst);
-        let held = held_until == u64::MAX || clock_ms(Instant::now()) < held_until;
-        held && !self.closed.load(Ordering::SeqCst)
+        if held_until != u64::MAX && clock_ms(Instant::now()) >= held_until {
+            self.close();
+        }
+        !self.closed.load(Ordering::SeqCst)
     }
 
     /// Whether its actor has ended its work.
@@ -251,5 +277,25 @@ impl Campaigns {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NotificationId, Arc<CampaignRun>>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_lease_found_over_stays_over() {
+        let shard =
+            ShardKey { notification: NotificationId(uuid::Uuid::nil()), round: 0, index: 0 };
+        let hour = Duration::from_secs(3600);
+        let desk = ShardDesk::new(Lease { shard, epoch: 1 }, Some(Instant::now() + hour));
+        assert!(desk.is_open());
+        desk.hold_until(Some(Instant::now()));
+        assert!(!desk.is_open());
+        desk.hold_until(Some(Instant::now() + hour));
+        assert!(!desk.is_open(), "its devices were handed back");
     }
 }

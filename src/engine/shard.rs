@@ -19,7 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use self::progress::Progress;
 use super::{
     backoff::Backoff,
-    campaign::{CampaignRun, ShardDesk},
+    campaign::{CampaignRun, ShardDesk, Unrecorded},
     coordinator::{CoordinatorActor, ShardEnded},
     page::PageWork,
     sender::Senders,
@@ -154,8 +154,8 @@ impl ShardActor {
     /// Asks for a credit, and with it the next page, where there is more to read.
     fn read_on(&mut self, ctx: &mut Context<Self>) {
         let Some(progress) = &self.progress else { return };
-        let unrecorded = self.parts.run.unrecorded.load(Ordering::SeqCst);
-        if self.reading || unrecorded || !self.is_wanted() || progress.next().is_none() {
+        let wanted = self.is_wanted() && self.parts.run.is_recorded();
+        if self.reading || !wanted || progress.next().is_none() {
             return;
         }
         self.reading = true;
@@ -183,23 +183,26 @@ impl ShardActor {
         let (run, patience) =
             (Arc::clone(&self.parts.run), RECORD_PATIENCE * self.parts.save_interval);
         actix::spawn(async move {
+            let mut unrecorded = None;
             let ask = async || {
                 // A later generation counts anew: this one's checkpoint must not come after its.
                 if desk.generation.load(Ordering::SeqCst) != generation {
                     return Ok(Recorded::Superseded);
                 }
                 let answer = ledger.record(record.clone(), checkpoint.clone());
-                let answer = noting_delay(&run, patience, answer).await;
-                let failed =
-                    answer.as_ref().is_err_and(|error| *error.kind() != ErrorKind::LeaseLost);
-                // What cannot be recorded would be repeated after a crash: nothing more is sent.
-                run.unrecorded.store(failed, Ordering::SeqCst);
-                match answer {
+                let mut hold = || _ = unrecorded.get_or_insert_with(|| Unrecorded::of(&run));
+                match noting_delay(patience, answer, &mut hold).await {
+                    Ok(()) => Ok(Recorded::Stored),
                     Err(error) if *error.kind() == ErrorKind::LeaseLost => Ok(Recorded::LeaseLost),
-                    other => other.map(|()| Recorded::Stored),
+                    Err(error) => {
+                        hold();
+                        Err(error)
+                    }
                 }
             };
-            let _ = match until_stored("record a page", ask).await {
+            let recorded = until_stored("record a page", ask).await;
+            drop(unrecorded);
+            let _ = match recorded {
                 Recorded::Stored => me.send(PageRecorded { record, settled }).await,
                 Recorded::LeaseLost => me.send(LeaseLost).await,
                 Recorded::Superseded => Ok(()),
@@ -264,17 +267,17 @@ impl Actor for ShardActor {
     }
 }
 
-/// Waits for the ledger's answer; notes when it takes longer than that.
+/// Waits for an answer; calls `late` when it takes longer than `patience`.
 async fn noting_delay<T>(
-    run: &CampaignRun,
     patience: Duration,
     answer: impl Future<Output = T>,
+    late: impl FnOnce(),
 ) -> T {
     let mut answer = std::pin::pin!(answer);
     if let Ok(answer) = tokio::time::timeout(patience, &mut answer).await {
         return answer;
     }
-    run.unrecorded.store(true, Ordering::SeqCst);
+    late();
     answer.await
 }
 
@@ -375,7 +378,7 @@ impl Handler<PageSettled> for ShardActor {
 impl Handler<PageTrails> for ShardActor {
     type Result = ();
     fn handle(&mut self, trails: PageTrails, _: &mut Context<Self>) {
-        if self.parts.run.unrecorded.load(Ordering::SeqCst) {
+        if !self.parts.run.is_recorded() {
             return;
         }
         if let Some(page) = self.parts.desk.pages().get(&trails.page) {

@@ -198,7 +198,7 @@ impl Desk {
         for _ in 0..queue.lanes() {
             let mut wait = Duration::ZERO;
             let jobs = queue.take_turn(|job, waiting| {
-                if job.page().run.unrecorded.load(Ordering::SeqCst) {
+                if !job.page().run.is_recorded() {
                     wait = UNRECORDED_WAIT;
                     return 0;
                 }

@@ -17,8 +17,10 @@ use super::house::{SENT, expected, program, settled, total};
 
 /// Devices of a proven campaign.
 pub const DEVICES: usize = 20_000;
-/// What all nodes have in common; the store's section is added to it.
-pub const LIMITS: &str = "[limits]\nfcm_per_second = 0\nsave_interval_ms = 200\npage_size = 200\n";
+/// What all nodes have in common; the store's section is put before it, and more limits may follow.
+pub const LIMITS: &str = "[internal]\nkeys = [\"a-test-looks-at-its-nodes\"]\n\n\
+    [limits]\nfcm_per_second = 0\nsave_interval_ms = 200\npage_size = 200\n";
+const INTERNAL_KEY: &str = "a-test-looks-at-its-nodes";
 /// The longest stretch of pushes that may be repeated: what is saved at, twice over for a busy
 /// machine, and what one answer takes.
 pub const MOMENT_MS: u64 = 2 * 200 + 400;
@@ -98,7 +100,8 @@ impl Nodes {
             if let Some(found) = look() {
                 return found;
             }
-            assert!(Instant::now() < deadline, "waited too long for {what}:\n{}", self.logs());
+            let overdue = Instant::now() > deadline;
+            assert!(!overdue, "waited too long for {what}:\n{}\n{}", self.logs(), self.states());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -121,6 +124,25 @@ impl Nodes {
             std::fs::read_to_string(path).unwrap_or_default()
         };
         (0..self.nodes.len()).map(log).collect::<Vec<_>>().join("\n---\n")
+    }
+
+    /// Whether this node sends some of a campaign's shards.
+    pub fn works(&self, node: usize, uuid: &str) -> bool {
+        let node = self.nodes[node].as_ref().expect("running");
+        let state = node.api(&self.gateways).internal_state(INTERNAL_KEY).expect("its state");
+        let held =
+            |(_, desk): (&String, &Value)| desk["shards"].as_u64() > desk["shards_ended"].as_u64();
+        let actors = state["actors"].as_object().expect("actors by name");
+        actors.iter().filter(|(name, _)| name.contains(uuid)).any(held)
+    }
+
+    /// What the living nodes' actors hold.
+    fn states(&self) -> String {
+        let state = |node: &Server| match node.api(&self.gateways).internal_state(INTERNAL_KEY) {
+            Ok(state) => state.to_string(),
+            Err(error) => error.to_string(),
+        };
+        self.nodes.iter().flatten().map(state).collect::<Vec<_>>().join("\n---\n")
     }
 
     /// The gateways' clock, as far as their records tell.
