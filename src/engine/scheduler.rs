@@ -1,7 +1,11 @@
 //! The scheduler: launches what is due and begins the campaigns of what is launched. A reconciler: it
 //! looks at what the store says on a nudge and on a timer, takes no other input, and may look twice.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix::prelude::*;
 use serde_json::json;
@@ -109,6 +113,7 @@ impl SchedulerActor {
         let limits = &shared.limits;
         let pages = PageBudget { most: limits.pages_in_flight, page_size: limits.page_size };
         let run = CampaignRun::new(notification, rendered, pages);
+        run.rate.divide(shared.nodes.load(Ordering::SeqCst), Instant::now());
         let run = Arc::new(run);
         shared.campaigns.put(Arc::clone(&run));
         let (seat, board) = (Seat::empty(), Arc::clone(&shared.board));
@@ -156,6 +161,12 @@ impl SchedulerActor {
     }
 }
 
+/// What is active, with the rates it is to be sent at in force.
+async fn look(shared: &Shared) -> Result<Vec<Notification>> {
+    shared.follow_rates().await?;
+    shared.stores.notifications.active().await
+}
+
 impl Actor for SchedulerActor {
     type Context = Context<Self>;
 
@@ -184,9 +195,9 @@ impl Handler<Reconcile> for SchedulerActor {
                 Ok(nodes) => shared.divide_rates(nodes.len()),
                 Err(error) => tracing::error!(%error, "failed to list the live nodes"),
             }
-            let active: Result<_> = shared.stores.notifications.active().await;
+            let active = look(&shared).await;
             if let Err(error) = &active {
-                tracing::error!(%error, "failed to list active notifications");
+                tracing::error!(%error, "failed to look what the store says");
             }
             let _ = me.send(ActiveListed(active.ok())).await;
         });
