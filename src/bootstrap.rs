@@ -115,6 +115,9 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
     let transports = open_transports(settings)?;
     let (limits, retention) = (settings.effective_limits(), retention(settings));
     let engine = engine::start(stores.clone(), cluster, transports, &limits, retention);
+    // Before anybody asks for them.
+    let followed = engine.follow_rates().await.map_err(told_once);
+    followed.context("failed to read the changed rates")?;
     Ok((stores, engine))
 }
 

@@ -8,7 +8,7 @@ use crate::{
     bootstrap,
     demo::{self, DemoArgs},
     sandbox::{self, SandboxArgs},
-    settings::{self, AppSettings, Problem, Settings, SettingsErrors},
+    settings::{self, AppSettings, Problem, Settings, SettingsErrors, StorageKind},
     telemetry,
 };
 
@@ -138,7 +138,13 @@ fn refused(SettingsErrors(problems): &SettingsErrors) -> ExitCode {
 fn summary(settings: &Settings) -> Vec<String> {
     let mut lines = vec![
         format!("listens on {}", settings.server.bind),
-        format!("keeps its data in {}", settings.storage.path.display()),
+        match settings.storage.kind {
+            StorageKind::Embedded => {
+                format!("keeps its data in {}", settings.storage.path.display())
+            }
+            // The connection string may hold a password.
+            StorageKind::Mongodb => "keeps its data in the MongoDB of storage.uri".to_owned(),
+        },
     ];
     lines.extend(settings.effective_apps().iter().map(app_summary));
     if settings.open_app().is_some() {

@@ -7,8 +7,8 @@
 //!    else. It calls a use case in [`services`].
 //! 2. The use case checks that the move is legal, stores the notification as LAUNCHED (or QUEUED, with a
 //!    time to come) through a role of [`storage`], and nudges the [`engine`].
-//! 3. `engine/scheduler` looks at what the store says is active and begins what is due: it renders the
-//!    message once for each provider and seats a coordinator.
+//! 3. `engine/scheduler` puts the stored rates in force, looks at what the store says is active and
+//!    begins what is due: it renders the message once for each provider and seats a coordinator.
 //! 4. `engine/coordinator` plans the round: the store cuts the audience into shards, or answers the
 //!    shards it cut before. It leases this node's fair part of those that are not done from the
 //!    [`cluster`] (alone, that is all of them) and seats a shard's actor for each.

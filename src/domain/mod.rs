@@ -12,6 +12,7 @@ pub mod ids;
 pub mod message;
 pub mod notification;
 pub mod outcome;
+pub mod rate;
 pub mod tally;
 pub mod timestamp;
 

@@ -10,9 +10,11 @@ use tokio::time::Instant;
 use super::{Shared, scheduler::Reconcile, supervise::Probe};
 use crate::{
     domain::{
+        Result,
         device::SendPlatform,
         ids::{AppName, NotificationId},
         message::Message,
+        rate::Rate,
         timestamp::Timestamp,
     },
     transport::RenderError,
@@ -117,32 +119,26 @@ impl EngineHandle {
             .try_for_each(|desk| desk.transport.render(id, message, Timestamp::now()).map(drop))
     }
 
-    /// The rates in force for an app.
+    /// The rates in force for an app, each over all nodes.
     pub fn rates(&self, app: &AppName) -> Rates {
-        let global = self.shared.global.per_second();
-        let Some(own) = self.shared.rates.get(app) else {
-            return Rates { global, ..Rates::default() };
-        };
-        let (app, apns, fcm) = (&own.app, &own.apns, &own.fcm);
-        Rates { global, app: app.per_second(), apns: apns.per_second(), fcm: fcm.per_second() }
-    }
-
-    /// Changes an app's rates at once, for work under way too. `global` is not an app's to change and
-    /// is ignored here.
-    pub fn set_rates(&self, app: &AppName, rates: Rates) {
-        let now = Instant::now();
-        if let Some(own) = self.shared.rates.get(app) {
-            own.app.set(rates.app, now);
-            own.apns.set(rates.apns, now);
-            own.fcm.set(rates.fcm, now);
+        let per_second = |rate| self.shared.rates.per_second(&rate);
+        Rates {
+            global: self.global_rate(),
+            app: per_second(Rate::App(app.clone())),
+            apns: per_second(Rate::Apns(app.clone())),
+            fcm: per_second(Rate::Fcm(app.clone())),
         }
-        self.shared.senders.wake();
     }
 
-    /// Changes the rate over every app.
-    pub fn set_global_rate(&self, per_second: u32) {
-        self.shared.global.set(per_second, Instant::now());
-        self.shared.senders.wake();
+    /// The rate in force over every app.
+    pub fn global_rate(&self) -> u32 {
+        self.shared.rates.per_second(&Rate::Global)
+    }
+
+    /// Puts in force the rates that the store holds, at once and for work under way too. By itself
+    /// every node does so once a second.
+    pub async fn follow_rates(&self) -> Result<()> {
+        self.shared.follow_rates().await
     }
 
     /// Changes a running campaign's rate at once; none is no limit.

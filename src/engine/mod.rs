@@ -17,6 +17,7 @@ pub mod handle;
 mod page;
 mod prune_guard;
 mod rate_limit;
+mod rates;
 mod scheduler;
 mod sender;
 mod shard;
@@ -24,7 +25,6 @@ mod supervise;
 mod verdict;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
@@ -40,7 +40,7 @@ pub use handle::{EngineHandle, EngineState, Rates};
 use self::{
     backoff::Backoff,
     campaign::{CampaignRun, Campaigns},
-    rate_limit::RateLimiter,
+    rates::InForce,
     scheduler::SchedulerActor,
     sender::{Desk, DeskRates, SenderActor, Senders},
     shard::Look,
@@ -49,7 +49,7 @@ use self::{
 };
 use crate::{
     cluster::Cluster,
-    domain::{device::SendPlatform, ids::AppName},
+    domain::{Result, ids::AppName, rate::Rate},
     settings::LimitSettings,
     storage::Stores,
     transport::SharedTransport,
@@ -71,21 +71,20 @@ pub fn start(
     limits: &LimitSettings,
     retention: Option<Duration>,
 ) -> EngineHandle {
-    let now = Instant::now();
-    let global = Arc::new(RateLimiter::new(limits.global_per_second, now));
-    let (mut rates, mut senders) = (HashMap::new(), Senders::default());
+    let rates = InForce::new(limits, apps.iter().map(|own| &own.app));
+    let mut senders = Senders::default();
     for AppTransports { app, transports } in apps {
-        let own = AppRates::new(limits, now);
         for transport in transports {
-            let provider = Arc::clone(own.of(transport.provider()));
-            let desk_rates =
-                DeskRates { provider, app: Arc::clone(&own.app), global: Arc::clone(&global) };
+            let desk_rates = DeskRates {
+                provider: rates.of(&app, transport.provider()),
+                app: rates.limiter(&Rate::App(app.clone())),
+                global: rates.limiter(&Rate::Global),
+            };
             let policy = policy(limits);
             let guard = limits.prune_guard_percent;
             let desk = Desk::new(app.clone(), transport, desk_rates, policy, guard);
             senders.put(Arc::new(desk));
         }
-        rates.insert(app, own);
     }
     let shared = Arc::new(Shared {
         stores,
@@ -97,7 +96,6 @@ pub fn start(
         campaigns: Campaigns::default(),
         senders: Arc::new(senders),
         scheduler: Seat::empty(),
-        global,
         rates,
         nodes: AtomicU32::new(1),
         stopping: AtomicBool::new(false),
@@ -142,9 +140,8 @@ pub(crate) struct Shared {
     campaigns: Campaigns,
     senders: Arc<Senders>,
     scheduler: Arc<Seat<SchedulerActor>>,
-    global: Arc<RateLimiter>,
-    rates: HashMap<AppName, AppRates>,
-    /// How many nodes divide the rates among them, as far as was heard.
+    rates: InForce,
+    /// Among how many nodes rates are divided.
     nodes: AtomicU32,
     stopping: AtomicBool,
 }
@@ -155,10 +152,17 @@ impl Shared {
         let (nodes, now) = (u32::try_from(nodes).unwrap_or(u32::MAX), Instant::now());
         self.nodes.store(nodes, Ordering::SeqCst);
         let campaigns = self.campaigns.all();
-        let apps = self.rates.values().flat_map(|own| [&*own.app, &*own.apns, &*own.fcm]);
-        let every = apps.chain([&*self.global]).chain(campaigns.iter().map(|run| &run.rate));
+        let every = self.rates.all().chain(campaigns.iter().map(|run| &run.rate));
         every.for_each(|rate| rate.divide(nodes, now));
         self.senders.wake();
+    }
+
+    /// Puts in force the rates that the store holds, for work under way too.
+    async fn follow_rates(&self) -> Result<()> {
+        if self.rates.follow(&*self.stores.rates).await? {
+            self.senders.wake();
+        }
+        Ok(())
     }
 
     fn is_stopping(&self) -> bool {
@@ -170,32 +174,6 @@ impl Shared {
         run.close();
         self.senders.sweep();
         run.shards().iter().for_each(|desk| desk.seat.tell(Look));
-    }
-}
-
-/// The rates of one app.
-struct AppRates {
-    app: Arc<RateLimiter>,
-    apns: Arc<RateLimiter>,
-    fcm: Arc<RateLimiter>,
-}
-
-impl AppRates {
-    fn new(limits: &LimitSettings, now: Instant) -> Self {
-        let rate = |per_second| Arc::new(RateLimiter::new(per_second, now));
-        Self {
-            app: rate(limits.app_per_second),
-            apns: rate(limits.apns_per_second),
-            fcm: rate(limits.fcm_per_second),
-        }
-    }
-
-    fn of(&self, provider: SendPlatform) -> &Arc<RateLimiter> {
-        match provider {
-            SendPlatform::Apns => &self.apns,
-            SendPlatform::Fcm => &self.fcm,
-            SendPlatform::Unknown => &self.app,
-        }
     }
 }
 

@@ -162,6 +162,12 @@ impl SchedulerActor {
     }
 }
 
+/// What is active, with the rates it is to be sent at in force.
+async fn look(shared: &Shared) -> Result<Vec<Notification>> {
+    shared.follow_rates().await?;
+    shared.stores.notifications.active().await
+}
+
 impl Actor for SchedulerActor {
     type Context = Context<Self>;
 
@@ -190,9 +196,9 @@ impl Handler<Reconcile> for SchedulerActor {
                 Ok(nodes) => shared.divide_rates(nodes.len()),
                 Err(error) => tracing::error!(%error, "failed to list the live nodes"),
             }
-            let active: Result<_> = shared.stores.notifications.active().await;
+            let active = look(&shared).await;
             if let Err(error) = &active {
-                tracing::error!(%error, "failed to list active notifications");
+                tracing::error!(%error, "failed to look what the store says");
             }
             let _ = me.send(ActiveListed(active.ok())).await;
         });

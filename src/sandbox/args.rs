@@ -24,6 +24,9 @@ pub struct SandboxArgs {
     /// Address of the control interface.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     pub control_bind: SocketAddr,
+    /// What clients on other machines call this one; it goes into the certificate and the URLs.
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
     /// Every answer waits this long.
     #[arg(long, default_value_t = 0, value_name = "MS")]
     pub latency_ms: u64,
@@ -114,6 +117,7 @@ impl SandboxArgs {
             apns_bind: self.apns_bind,
             fcm_bind: self.fcm_bind,
             control_bind: self.control_bind,
+            host: self.host.clone(),
             faults,
         })
     }

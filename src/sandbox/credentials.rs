@@ -22,8 +22,7 @@ use super::fcm::ServiceAccountKey;
 
 /// The private key of the sandbox's service account.
 ///
-/// It is public and protects nothing: only a sandbox accepts its signatures,
-/// and a sandbox listens on this machine. It is fixed because ring cannot
+/// It is public and protects nothing: only a sandbox accepts its signatures. It is fixed because ring cannot
 /// generate RSA keys, and the `rsa` crate, which can, carries
 /// RUSTSEC-2023-0071. All other keys are generated at each start.
 const SERVICE_ACCOUNT_KEY: &str = include_str!("service_account_key.pem");
@@ -62,12 +61,17 @@ pub(super) struct Secrets {
     pub(super) fcm: ServiceAccountKey,
 }
 
-/// Makes everything, and writes the clients' half to `dir`.
-pub(super) fn create(dir: &Path, token_uri: &str) -> Result<(Credentials, Secrets), SandboxError> {
+/// Makes everything, and writes the clients' half to `dir`. The gateways' certificate names this
+/// machine, and `host` besides.
+pub(super) fn create(
+    dir: &Path,
+    token_uri: &str,
+    host: Option<&str>,
+) -> Result<(Credentials, Secrets), SandboxError> {
     let dir =
         prepare(dir).map_err(|source| SandboxError::Directory { path: dir.to_owned(), source })?;
     let authority = Authority::generate()?;
-    let (server_certificate, server_key) = authority.server()?;
+    let (server_certificate, server_key) = authority.server(host)?;
     let (client_certificate, client_key) = authority.client()?;
     let provider_key = KeyPair::generate()?;
     let credentials = Credentials::in_dir(&dir);
@@ -135,9 +139,10 @@ impl Authority {
         Ok(Self { certificate, issuer })
     }
 
-    fn server(&self) -> Result<(rcgen::Certificate, KeyPair), SandboxError> {
+    fn server(&self, host: Option<&str>) -> Result<(rcgen::Certificate, KeyPair), SandboxError> {
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
+        let names = ["localhost"].into_iter().chain(host).map(str::to_owned);
+        let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
         let addresses = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
         params.subject_alt_names.extend(addresses.map(SanType::IpAddress));
         params.distinguished_name = named("localhost");

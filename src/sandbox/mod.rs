@@ -63,6 +63,7 @@ pub struct Sandbox {
     apns: SocketAddr,
     fcm: SocketAddr,
     control: SocketAddr,
+    host: Option<String>,
     credentials: Credentials,
     state: Control,
     tasks: Vec<JoinHandle<()>>,
@@ -76,8 +77,10 @@ impl Sandbox {
         let (apns_listener, apns_address) = bind(options.apns_bind).await?;
         let (fcm_listener, fcm_address) = bind(options.fcm_bind).await?;
         let (control_listener, control_address) = bind(options.control_bind).await?;
-        let token_uri = format!("https://{fcm_address}{}", fcm::TOKEN_PATH);
-        let (credentials, secrets) = credentials::create(&options.dir, &token_uri)?;
+        let host = options.host;
+        let token_uri = format!("https://{}{}", called(&host, fcm_address), fcm::TOKEN_PATH);
+        let (credentials, secrets) =
+            credentials::create(&options.dir, &token_uri, host.as_deref())?;
 
         let state = Control::new(&credentials.project_id, options.faults);
         let (apns_tls, fcm_tls) = (tls::apns(&secrets)?, tls::fcm(&secrets)?);
@@ -103,6 +106,7 @@ impl Sandbox {
             apns: apns_address,
             fcm: fcm_address,
             control: control_address,
+            host,
             credentials,
             state,
             tasks,
@@ -116,22 +120,22 @@ impl Sandbox {
 
     /// The APNs gateway, in place of `https://api.push.apple.com`.
     pub fn apns_url(&self) -> String {
-        format!("https://{}", self.apns)
+        format!("https://{}", called(&self.host, self.apns))
     }
 
     /// The FCM gateway, in place of `https://fcm.googleapis.com`.
     pub fn fcm_url(&self) -> String {
-        format!("https://{}", self.fcm)
+        format!("https://{}", called(&self.host, self.fcm))
     }
 
     /// The token endpoint, in place of `https://oauth2.googleapis.com/token`.
     pub fn token_uri(&self) -> String {
-        format!("https://{}{}", self.fcm, fcm::TOKEN_PATH)
+        format!("{}{}", self.fcm_url(), fcm::TOKEN_PATH)
     }
 
     /// The control interface; see `control.rs` for what it offers.
     pub fn control_url(&self) -> String {
-        format!("http://{}", self.control)
+        format!("http://{}", called(&self.host, self.control))
     }
 
     /// The pushes recorded so far, oldest first.
@@ -217,6 +221,14 @@ ca_file = {ca_file}
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// An address as clients write it.
+fn called(host: &Option<String>, address: SocketAddr) -> String {
+    match host {
+        Some(host) => format!("{host}:{}", address.port()),
+        None => address.to_string(),
     }
 }
 

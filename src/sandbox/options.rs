@@ -14,6 +14,8 @@ pub struct SandboxOptions {
     pub apns_bind: SocketAddr,
     pub fcm_bind: SocketAddr,
     pub control_bind: SocketAddr,
+    /// What clients on other machines call this one: it stands in the certificate and in the URLs.
+    pub host: Option<String>,
     pub faults: FaultPlan,
 }
 
@@ -26,6 +28,7 @@ impl SandboxOptions {
             apns_bind: any_port,
             fcm_bind: any_port,
             control_bind: any_port,
+            host: None,
             faults: FaultPlan::default(),
         }
     }

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{Error, Result, ids::AppName},
+    domain::{
+        Error, Result,
+        ids::AppName,
+        rate::{Rate, RateChange},
+    },
     engine::{EngineHandle, EngineState, Rates},
     storage::Stores,
 };
@@ -18,17 +22,29 @@ pub struct StatusReport {
     engine: EngineHandle,
 }
 
-/// Changes to an app's rates; what is left out stays.
+/// Changes to an app's rates: the outer none leaves a rate as it is, the inner one puts it back to what
+/// the settings say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RateChange {
+pub struct AppRatesChange {
     /// Given only to be compared: an app cannot change it.
-    pub global: Option<u32>,
+    pub global: Option<Option<u32>>,
     /// Over the app.
-    pub app: Option<u32>,
+    pub app: Option<Option<u32>>,
     /// The app's APNs.
-    pub apns: Option<u32>,
+    pub apns: Option<Option<u32>>,
     /// The app's FCM.
-    pub fcm: Option<u32>,
+    pub fcm: Option<Option<u32>>,
+}
+
+impl AppRatesChange {
+    fn of(self, app: &AppName) -> Vec<RateChange> {
+        let named = [
+            (Rate::App(app.clone()), self.app),
+            (Rate::Apns(app.clone()), self.apns),
+            (Rate::Fcm(app.clone()), self.fcm),
+        ];
+        named.into_iter().filter_map(|(rate, to)| Some((rate, to?))).collect()
+    }
 }
 
 impl StatusReport {
@@ -60,26 +76,33 @@ impl StatusReport {
         self.engine.state().await
     }
 
-    /// The rates in force for an app.
+    /// The rates in force for an app, each over all nodes.
     pub fn rates(&self, app: &AppName) -> Rates {
         self.engine.rates(app)
     }
 
-    /// Changes an app's rates at once; the rates after it.
-    pub fn change_rates(&self, app: &AppName, change: RateChange) -> Result<Rates> {
-        let mut rates = self.engine.rates(app);
-        if change.global.is_some_and(|global| global != rates.global) {
+    /// Changes an app's rates, at once on this node and within about a second on the others, until they
+    /// are changed again; the rates after it.
+    pub async fn change_rates(&self, app: &AppName, change: AppRatesChange) -> Result<Rates> {
+        let global = self.engine.rates(app).global;
+        if change.global.is_some_and(|given| given != Some(global)) {
             return Err(Error::invalid("global", "is over every app and not this app's to change"));
         }
-        rates.app = change.app.unwrap_or(rates.app);
-        rates.apns = change.apns.unwrap_or(rates.apns);
-        rates.fcm = change.fcm.unwrap_or(rates.fcm);
-        self.engine.set_rates(app, rates);
-        Ok(rates)
+        self.put_in_force(change.of(app)).await?;
+        Ok(self.engine.rates(app))
     }
 
-    /// Changes the rate over every app at once.
-    pub fn change_global_rate(&self, per_second: u32) {
-        self.engine.set_global_rate(per_second);
+    /// Changes the rate over every app likewise; none puts it back to what the settings say. The rate
+    /// after it.
+    pub async fn change_global_rate(&self, per_second: Option<u32>) -> Result<u32> {
+        self.put_in_force(vec![(Rate::Global, per_second)]).await?;
+        Ok(self.engine.global_rate())
+    }
+
+    async fn put_in_force(&self, changes: Vec<RateChange>) -> Result<()> {
+        if !changes.is_empty() {
+            self.stores.rates.change_rates(changes).await?;
+        }
+        self.engine.follow_rates().await
     }
 }

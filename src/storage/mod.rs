@@ -21,6 +21,7 @@ use crate::domain::{
     ids::{AppName, DeviceId, NotificationId},
     notification::{Notification, Status},
     outcome::Reason,
+    rate::{Rate, RateChange},
     tally::{PlatformCounts, Tally},
     timestamp::Timestamp,
 };
@@ -371,7 +372,18 @@ pub trait CampaignLedger: Send + Sync {
     async fn ping(&self) -> Result<()>;
 }
 
-/// The three roles of one backend.
+/// The rates that operators have changed while the installation ran. They hold on every node, and
+/// before the settings', until they are changed again or reset.
+#[async_trait]
+pub trait RateStore: Send + Sync {
+    /// Every rate that was changed and not reset since.
+    async fn rates(&self) -> Result<BTreeMap<Rate, u32>>;
+
+    /// Changes these rates in one step and leaves the others. Durable when this returns.
+    async fn change_rates(&self, changes: Vec<RateChange>) -> Result<()>;
+}
+
+/// The roles of one backend.
 #[derive(Clone)]
 pub struct Stores {
     /// Devices.
@@ -380,4 +392,6 @@ pub struct Stores {
     pub notifications: std::sync::Arc<dyn NotificationStore>,
     /// The ledger.
     pub ledger: std::sync::Arc<dyn CampaignLedger>,
+    /// Changed rates.
+    pub rates: std::sync::Arc<dyn RateStore>,
 }

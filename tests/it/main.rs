@@ -6,6 +6,7 @@ mod cluster;
 mod command_line;
 mod crash;
 mod faults;
+mod limits;
 mod mongo;
 mod native_api;
 mod nodes;

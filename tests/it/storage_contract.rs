@@ -4,6 +4,7 @@
 mod campaigns;
 mod devices;
 mod notifications;
+mod rates;
 
 use crate::support::stores::{Backend, EmbeddedBackend, MongoBackend};
 use fanfare::storage::embedded::{Embedded, EmbeddedOptions};
@@ -55,6 +56,8 @@ macro_rules! whole_contract {
                 notifications::lists_are_filtered_sorted_and_cut,
                 notifications::reports_add_up_whatever_else_changes,
                 notifications::everything_of_it_comes_back,
+                rates::a_changed_rate_stays_until_it_is_reset,
+                rates::changes_at_once_lose_nothing,
             ]
         );
     };

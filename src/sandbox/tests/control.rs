@@ -44,6 +44,21 @@ async fn shows_health_stats_and_records() {
 }
 
 #[tokio::test]
+async fn is_called_by_another_name_where_it_is_given_one() {
+    let site = site_of(|options| options.host = Some("gateways".to_owned())).await;
+    for name in ["gateways", "localhost", "127.0.0.1"] {
+        connect_to(name, &site, site.sandbox.fcm, b"h2", false).await.expect(name);
+    }
+    connect_to("elsewhere", &site, site.sandbox.fcm, b"h2", false).await.expect_err("unknown");
+    let port = site.sandbox.fcm.port();
+    assert_eq!(site.token_uri(), format!("https://gateways:{port}/token"));
+    let config = site.config_toml();
+    assert!(config.contains(&format!("endpoint = \"https://gateways:{port}\"")), "{config}");
+    // The token endpoint expects to be addressed by that name too.
+    fcm::authorised(&site).await;
+}
+
+#[tokio::test]
 async fn changes_faults_and_names_unknown_fields() {
     let site = site().await;
     let plan = r#"{"fcm":{"rules":[{"status":503,"reason":"UNAVAILABLE","retry_after":7}]}}"#;

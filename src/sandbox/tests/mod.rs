@@ -58,9 +58,13 @@ async fn site() -> Site {
 }
 
 async fn site_with(faults: FaultPlan) -> Site {
+    site_of(|options| options.faults = faults).await
+}
+
+async fn site_of(change: impl FnOnce(&mut SandboxOptions)) -> Site {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut options = SandboxOptions::new(dir.path());
-    options.faults = faults;
+    change(&mut options);
     let sandbox = Sandbox::start(options).await.expect("the sandbox starts");
     Site { sandbox, _dir: dir }
 }
@@ -169,6 +173,17 @@ async fn connect(
     protocol: &[u8],
     with_certificate: bool,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_to("127.0.0.1", site, address, protocol, with_certificate).await
+}
+
+/// Connects, and expects a certificate for this name.
+async fn connect_to(
+    name: &'static str,
+    site: &Site,
+    address: SocketAddr,
+    protocol: &[u8],
+    with_certificate: bool,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let credentials = site.credentials();
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_file(&credentials.ca_file).expect("the CA's PEM");
@@ -190,7 +205,7 @@ async fn connect(
     };
     config.alpn_protocols = vec![protocol.to_vec()];
     let tcp = TcpStream::connect(address).await?;
-    let name = ServerName::try_from("127.0.0.1").expect("a name");
+    let name = ServerName::try_from(name).expect("a name");
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await
 }
 

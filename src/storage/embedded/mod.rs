@@ -3,8 +3,8 @@
 //!
 //! How it hangs together: every write is a job for the one `writer` thread, which commits in groups;
 //! every read runs on one of the `readers`; the `index` is a cache of what is stored, rebuilt at
-//! `open` and changed after each commit. `devices`, `notifications` and `ledger` implement the three
-//! roles; `register`, `device_row`, `pages` and the rest are the parts they share. `bootstrap` opens
+//! `open` and changed after each commit. `devices`, `notifications`, `ledger` and `rates` implement
+//! the roles; `register`, `device_row`, `pages` and the rest are the parts they share. `bootstrap` opens
 //! the store; everybody else sees the roles alone.
 
 mod apps;
@@ -22,6 +22,7 @@ mod notification_row;
 mod notifications;
 mod page_rows;
 mod private;
+mod rates;
 mod readers;
 mod register;
 mod schema;
@@ -114,12 +115,13 @@ impl Embedded {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The three roles of this store.
+    /// The roles of this store.
     pub fn stores(&self) -> Stores {
         Stores {
             devices: Arc::new(self.clone()),
             notifications: Arc::new(self.clone()),
             ledger: Arc::new(self.clone()),
+            rates: Arc::new(self.clone()),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::failure::OrFailed;
 use crate::domain::{Error, Result};
 
 /// Each step takes a file from the version of its index to the next. Steps are only ever added.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// What a page reader needs stands first in `devices`, so that SQLite need not walk past the rest.
 const VERSION_1: &str = "
@@ -121,6 +121,14 @@ CREATE INDEX events_by_device ON events (device);
 CREATE INDEX events_by_campaign ON events (campaign);
 ";
 
+/// Rates that were changed while the server ran.
+const VERSION_2: &str = "
+CREATE TABLE rates (
+    name TEXT PRIMARY KEY,
+    per_second INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
 /// Brings the file to the current version; refuses one that a newer program wrote.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     const DOING: &str = "bring the store to this version";
@@ -147,6 +155,15 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_the_first_version_is_brought_to_this_one() {
+        let mut connection = Connection::open_in_memory().expect("in memory");
+        connection.execute_batch(VERSION_1).expect("the first version");
+        connection.pragma_update(None, "user_version", 1).expect("pragma");
+        migrate(&mut connection).expect("migrated");
+        connection.execute("INSERT INTO rates VALUES ('global', 1)", []).expect("a rate");
+    }
 
     #[test]
     fn a_newer_store_is_refused_and_the_current_one_is_left_alone() {

@@ -1,11 +1,11 @@
-//! The store on MongoDB, for several nodes: the same three roles as the embedded store, over one
+//! The store on MongoDB, for several nodes: the same roles as the embedded store, over one
 //! database that every node reads and writes.
 //!
 //! How it hangs together: every operation runs in a task of the store's own runtime, because a future
 //! of the driver that is dropped half-way spoils its connection. Single writes gather in `writer` and
 //! go out as one command. `filter` compiles conditions, `targets` streams a shard's devices, `schema`
-//! names the collections and their indexes. `devices`, `notifications` and `ledger` implement the
-//! roles. Other nodes write too, so every write names what it read (a version, an epoch) and is
+//! names the collections and their indexes. `devices`, `notifications`, `ledger` and `rates`
+//! implement the roles. Other nodes write too, so every write names what it read (a version, an epoch) and is
 //! decided again where that changed. `bootstrap` opens the store; everybody else sees the roles alone.
 
 mod apps;
@@ -25,6 +25,7 @@ mod notification_row;
 mod notifications;
 mod page_rows;
 mod position;
+mod rates;
 mod records;
 mod register;
 mod schema;
@@ -129,12 +130,13 @@ impl Mongo {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The three roles of this store.
+    /// The roles of this store.
     pub fn stores(&self) -> Stores {
         Stores {
             devices: Arc::new(self.clone()),
             notifications: Arc::new(self.clone()),
             ledger: Arc::new(self.clone()),
+            rates: Arc::new(self.clone()),
         }
     }
 

@@ -21,12 +21,14 @@ pub(super) const APPS: &str = "apps";
 /// Numbers of apps, claimed before the app's own document.
 pub(super) const APP_NUMBERS: &str = "app_numbers";
 pub(super) const SEQUENCES: &str = "sequences";
+/// Holds the one document that has every changed rate.
+pub(super) const RATES: &str = "rates";
 /// Holds the one document that `ping` writes.
 pub(super) const HEALTH: &str = "health";
 
 /// Every collection of the store.
-pub(super) const ALL: [&str; 9] =
-    [DEVICES, NOTIFICATIONS, LEDGER, ROUNDS, EVENTS, APPS, APP_NUMBERS, SEQUENCES, HEALTH];
+pub(super) const ALL: [&str; 10] =
+    [DEVICES, NOTIFICATIONS, LEDGER, ROUNDS, EVENTS, APPS, APP_NUMBERS, SEQUENCES, RATES, HEALTH];
 
 /// Names of indexes that queries ask for by hint.
 pub(super) const BY_ATTRIBUTE: &str = "by_attribute";

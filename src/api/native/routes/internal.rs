@@ -33,14 +33,14 @@ pub async fn report(
     Ok(answer::success(SentCounts::new(&totals)))
 }
 
-/// `PUT /internal/limits`: the rate over every app.
+/// `PUT /internal/limits`: the rate over every app; null is the settings' own again.
 pub async fn change_limits(
     _: InternalCaller,
     state: Data<ApiState>,
     body: Body<GlobalLimit>,
 ) -> Answer {
-    state.services.status.change_global_rate(body.0.global);
-    Ok(answer::success(body.0))
+    let in_force = state.services.status.change_global_rate(body.0.global).await?;
+    Ok(answer::success(GlobalLimit { global: Some(in_force) }))
 }
 
 /// `GET /internal/state`: what the engine's actors are doing.

@@ -17,12 +17,13 @@ pub async fn show(caller: Caller<Admin>, state: Data<ApiState>) -> Answer {
     Ok(answer::success(state.services.status.rates(caller.app())))
 }
 
-/// `PUT /limits`: what is left out stays; `global` is not the app's to change.
+/// `PUT /limits`: what is left out stays, null is the settings' own again; `global` is not the app's to
+/// change.
 pub async fn change(
     caller: Caller<Admin>,
     state: Data<ApiState>,
     body: Body<LimitsBody>,
 ) -> Answer {
     let change = body.0.into_domain();
-    Ok(answer::success(state.services.status.change_rates(caller.app(), change)?))
+    Ok(answer::success(state.services.status.change_rates(caller.app(), change).await?))
 }

@@ -5,9 +5,10 @@ use serde::{
     de::{self, Unexpected},
 };
 
+use super::nullable;
 use crate::{
     domain::{ids::DeviceId, tally::PlatformCounts},
-    services::{EventKind, notifications::ReportedEvents, status::RateChange},
+    services::{EventKind, notifications::ReportedEvents, status::AppRatesChange},
 };
 
 /// An event by its lower-case name.
@@ -76,27 +77,28 @@ impl SentCounts {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GlobalLimit {
-    /// The rate.
-    pub global: u32,
+    /// The rate; null, in a request, resets it, and leaving it out is an error.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub global: Option<u32>,
 }
 
-/// `PUT /limits`: what is left out stays.
+/// `PUT /limits`: what is left out stays; null puts it back to what the settings say.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsBody {
-    #[serde(default)]
-    global: Option<u32>,
-    #[serde(default)]
-    app: Option<u32>,
-    #[serde(default)]
-    apns: Option<u32>,
-    #[serde(default)]
-    fcm: Option<u32>,
+    #[serde(default, deserialize_with = "nullable")]
+    global: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "nullable")]
+    app: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "nullable")]
+    apns: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "nullable")]
+    fcm: Option<Option<u32>>,
 }
 
 impl LimitsBody {
     /// As the service has it.
-    pub fn into_domain(self) -> RateChange {
-        RateChange { global: self.global, app: self.app, apns: self.apns, fcm: self.fcm }
+    pub fn into_domain(self) -> AppRatesChange {
+        AppRatesChange { global: self.global, app: self.app, apns: self.apns, fcm: self.fcm }
     }
 }
