@@ -20,6 +20,8 @@ use crate::{
     transport::RenderError,
 };
 
+/// How long leaving the cluster may take.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an actor may take to say what it is doing.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -96,8 +98,11 @@ impl EngineHandle {
         for run in runs {
             all &= self.ended(run.id(), deadline.saturating_duration_since(Instant::now())).await;
         }
-        if let Err(error) = self.shared.cluster.leave().await {
-            tracing::warn!(%error, "failed to leave the cluster; the others will notice");
+        // A database that is away keeps nobody waiting: the others notice by themselves.
+        match tokio::time::timeout(LEAVE_PATIENCE, self.shared.cluster.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "failed to leave the cluster"),
+            Err(_) => tracing::warn!("failed to leave the cluster: the database does not answer"),
         }
         all
     }

@@ -4,7 +4,7 @@
 use tokio::time::Instant;
 
 use super::{
-    desk::{Desk, REFUSED_PROBE, Refusal, State},
+    desk::{Desk, Refusal, State},
     job::Job,
 };
 use crate::{
@@ -87,6 +87,9 @@ impl Desk {
                 state.refused = None;
             }
             (Health::Failing, _) => {
+                if let Some(refused) = &mut state.refused {
+                    refused.probing_until = None;
+                }
                 if state.breaker.failed(now) {
                     tracing::warn!(app = %self.app, provider, "the provider is out of order; pushes wait");
                 }
@@ -97,7 +100,7 @@ impl Desk {
                     let word = reason.as_str();
                     tracing::error!(app = %self.app, provider, reason = word, "the provider refuses the app's credentials");
                 }
-                state.refused = Some(Refusal { reason, next_probe: now + REFUSED_PROBE });
+                state.refused = Some(Refusal::new(reason, now));
             }
         }
     }

@@ -37,7 +37,11 @@ const CHUNK: usize = 32;
 /// How often it looks whether a ledger that could not record can again.
 const UNRECORDED_WAIT: Duration = Duration::from_millis(20);
 /// How often a provider that refuses the app's credentials is asked again.
-pub(super) const REFUSED_PROBE: Duration = Duration::from_secs(5);
+const REFUSED_PROBE: Duration = Duration::from_secs(5);
+/// How long such a push may take to be answered before another is sent.
+const PROBE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a refusal is told of after the last push that was refused.
+const REFUSAL_TOLD: Duration = Duration::from_secs(30);
 
 /// The desk of one sender: one app through one provider.
 pub struct Desk {
@@ -81,6 +85,16 @@ pub(super) struct State {
 pub(super) struct Refusal {
     pub(super) reason: Reason,
     pub(super) next_probe: Instant,
+    /// A push is out to find out whether it still does; what waits waits for its answer, until then at
+    /// the longest.
+    pub(super) probing_until: Option<Instant>,
+}
+
+impl Refusal {
+    /// The provider has just refused.
+    pub(super) fn new(reason: Reason, now: Instant) -> Self {
+        Self { reason, next_probe: now + REFUSED_PROBE, probing_until: None }
+    }
 }
 
 /// What the pump should do next.
@@ -134,7 +148,13 @@ impl Desk {
 
     /// Takes a device in again that was not concluded.
     pub(super) fn put_back(&self, job: Job) {
-        self.lock().queue.put_first(job);
+        let mut state = self.lock();
+        state.queue.put_first(job);
+        // It may have been the one that was out to ask.
+        if let Some(refused) = &mut state.refused {
+            refused.probing_until = None;
+        }
+        drop(state);
         self.work.notify_one();
     }
 
@@ -165,9 +185,12 @@ impl Desk {
                 let reason = refused.reason.clone();
                 return Self::fail_refused(state, &reason, now);
             }
+            if let Some(until) = refused.probing_until.filter(|until| now < *until) {
+                return Step::Sleep(until);
+            }
             let step = self.take(&mut state.queue, 1, now);
             if let (Step::Push(_), Some(refused)) = (&step, &mut state.refused) {
-                refused.next_probe = now + REFUSED_PROBE;
+                refused.probing_until = Some(now + PROBE_PATIENCE);
             }
             return step;
         }
@@ -246,7 +269,10 @@ impl Desk {
     pub fn trouble(&self) -> Option<String> {
         let state = self.lock();
         let provider = self.transport.provider().name();
-        if let Some(refused) = &state.refused {
+        let told = |refused: &&Refusal| {
+            !state.queue.is_empty() || Instant::now() < refused.next_probe + REFUSAL_TOLD
+        };
+        if let Some(refused) = state.refused.as_ref().filter(told) {
             let reason = refused.reason.as_str();
             return Some(format!("{}: {provider} refuses the credentials: {reason}", self.app));
         }
