@@ -5,10 +5,13 @@
 //! where in a body an error lies (`locate`) is shared; everything else is a dialect's own.
 
 mod auth;
+mod engagelab;
 mod extract;
 mod locate;
+mod moxie;
 mod native;
 mod ops;
+mod push_server;
 mod state;
 
 use actix_web::web::{self, ServiceConfig};
@@ -21,5 +24,16 @@ pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
+    let dialects = &state.dialects;
+    if dialects.engagelab.enabled {
+        config.configure(|config| engagelab::mount(config, &dialects.engagelab));
+    }
+    if dialects.moxie.enabled {
+        config.configure(|config| moxie::mount(config, &dialects.moxie));
+    }
+    // Last: under the root, its paths would take others'.
+    if dialects.push_server.enabled {
+        config.configure(|config| push_server::mount(config, &dialects.push_server));
+    }
     config.default_service(web::to(native::no_such_path));
 }

@@ -2,7 +2,10 @@
 //! by every worker.
 
 use super::Keyring;
-use crate::{services::Services, settings::Settings};
+use crate::{
+    services::Services,
+    settings::{DialectSettings, Settings},
+};
 
 /// Shared by all requests.
 pub struct ApiState {
@@ -12,6 +15,8 @@ pub struct ApiState {
     pub keyring: Keyring,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// How the other systems' APIs are spoken.
+    pub dialects: DialectSettings,
 }
 
 impl ApiState {
@@ -21,6 +26,7 @@ impl ApiState {
             services,
             keyring: Keyring::new(settings),
             max_body_bytes: settings.limits.max_body_bytes,
+            dialects: settings.dialects.clone(),
         }
     }
 }

@@ -88,12 +88,27 @@ pub(super) fn optional_secret<'de, D: Deserializer<'de>>(
     Ok(optional(deserializer)?.map(Secret::new))
 }
 
+/// Secrets by name.
+pub(super) fn secrets_by_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Secret>, D::Error> {
+    let named = BTreeMap::<String, Text>::deserialize(deserializer)?;
+    Ok(named.into_iter().map(|(name, text)| (name, Secret::new(text.0))).collect())
+}
+
 /// A whole number.
 pub(super) fn number<'de, T: FromStr, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     let text = string(deserializer)?;
     let wrong = || de::Error::custom(format!("`{text}` is not a whole number in range"));
+    text.trim().parse().map_err(|_| wrong())
+}
+
+/// Yes or no.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = string(deserializer)?;
+    let wrong = || de::Error::custom(format!("`{text}` is neither true nor false"));
     text.trim().parse().map_err(|_| wrong())
 }
 

@@ -6,6 +6,7 @@
 
 mod apps;
 mod collect;
+mod dialects;
 mod lenient;
 mod limits;
 mod load;
@@ -17,6 +18,9 @@ mod validate;
 use serde::Deserialize;
 
 pub use apps::{ApiKeySettings, ApnsEnvironment, ApnsSettings, AppSettings, FcmSettings};
+pub use dialects::{
+    DialectSettings, EngageLabSettings, MailSettings, MoxieSettings, PushServerSettings, StatusWord,
+};
 pub use limits::LimitSettings;
 pub use load::lookalikes;
 pub use problems::{Problem, SettingsErrors};
@@ -53,6 +57,8 @@ pub struct Settings {
     pub internal: InternalSettings,
     /// How fast and how much at once, as written; [`Settings::effective_limits`] are those to go by.
     pub limits: LimitSettings,
+    /// The APIs of other systems.
+    pub dialects: DialectSettings,
     /// What is logged.
     pub log: LogSettings,
 }

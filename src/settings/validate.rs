@@ -28,6 +28,7 @@ impl Settings {
         let lease_fits = (2..=300).contains(&self.cluster.lease_seconds);
         problems.require(lease_fits, "cluster.lease_seconds", "must be 2 to 300");
         check_limits(&self.limits, &mut problems);
+        self.dialects.check(&mut problems);
         let what = "is not a level (off, error, warn, info, debug, trace) or a list of PART=LEVEL";
         problems.require(is_log_filter(&self.log.level), "log.level", what);
         problems.finish()

@@ -5,6 +5,7 @@
 //! [`Error`](crate::domain::Error) only where it alone can know that the input is wrong.
 
 mod blank;
+mod documents;
 pub mod embedded;
 pub mod mongo;
 mod pages;
@@ -12,6 +13,8 @@ mod pages;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+
+pub use documents::{Document, DocumentStore, Drawer, NewDocument};
 
 use crate::domain::{
     Result,
@@ -394,4 +397,6 @@ pub struct Stores {
     pub ledger: std::sync::Arc<dyn CampaignLedger>,
     /// Changed rates.
     pub rates: std::sync::Arc<dyn RateStore>,
+    /// Small documents of dialects and of the console.
+    pub documents: std::sync::Arc<dyn DocumentStore>,
 }

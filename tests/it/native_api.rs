@@ -4,22 +4,22 @@ use std::{
     collections::BTreeMap,
     io::Write,
     net::TcpStream,
-    path::Path,
     time::{Duration, Instant},
 };
 
-use crate::support::{server::Server, wire_case};
+use crate::support::{mongod::Mongod, server::Server, wire_case};
 
 #[test]
 fn every_wire_case_answers_as_written() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases/native");
-    let mut files: Vec<_> = std::fs::read_dir(directory)
-        .expect("the directory of cases")
-        .map(|entry| entry.expect("a directory entry").path())
-        .collect();
-    files.sort();
-    assert!(!files.is_empty(), "there are no cases");
-    let wrong: Vec<_> = files.iter().flat_map(|file| wire_case::run(file)).collect();
+    let wrong = wire_case::run_all("native", BTreeMap::new);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_wire_case_answers_as_written_on_mongodb() {
+    let mongod = Mongod::shared().await;
+    let cases = move || wire_case::run_all("native", || mongod.settings());
+    let wrong = tokio::task::spawn_blocking(cases).await.expect("the cases");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

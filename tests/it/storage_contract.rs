@@ -3,6 +3,7 @@
 
 mod campaigns;
 mod devices;
+mod documents;
 mod notifications;
 mod rates;
 
@@ -56,6 +57,11 @@ macro_rules! whole_contract {
                 notifications::lists_are_filtered_sorted_and_cut,
                 notifications::reports_add_up_whatever_else_changes,
                 notifications::everything_of_it_comes_back,
+                documents::a_document_is_kept_once_and_changed_by_whoever_read_it,
+                documents::drawers_do_not_see_each_other,
+                documents::documents_are_listed_in_the_order_of_their_keys,
+                documents::what_has_expired_is_as_if_it_were_not_there,
+                documents::of_many_inserts_at_once_one_is_kept,
                 rates::a_changed_rate_stays_until_it_is_reset,
                 rates::changes_at_once_lose_nothing,
             ]

@@ -11,6 +11,7 @@ mod apps;
 mod audiences;
 mod device_row;
 mod devices;
+mod documents;
 mod failure;
 mod failures;
 mod history;
@@ -122,6 +123,7 @@ impl Embedded {
             notifications: Arc::new(self.clone()),
             ledger: Arc::new(self.clone()),
             rates: Arc::new(self.clone()),
+            documents: Arc::new(self.clone()),
         }
     }
 }

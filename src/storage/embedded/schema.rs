@@ -7,7 +7,7 @@ use super::failure::OrFailed;
 use crate::domain::{Error, Result};
 
 /// Each step takes a file from the version of its index to the next. Steps are only ever added.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// What a page reader needs stands first in `devices`, so that SQLite need not walk past the rest.
 const VERSION_1: &str = "
@@ -127,6 +127,20 @@ CREATE TABLE rates (
     name TEXT PRIMARY KEY,
     per_second INTEGER NOT NULL
 ) WITHOUT ROWID;
+";
+
+/// Small documents of dialects and of the console; `app` 0 is the installation.
+const VERSION_3: &str = "
+CREATE TABLE documents (
+    kind TEXT NOT NULL,
+    app INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    expires_at INTEGER,
+    PRIMARY KEY (kind, app, key)
+) WITHOUT ROWID;
+CREATE INDEX documents_by_end ON documents (expires_at) WHERE expires_at IS NOT NULL;
 ";
 
 /// Brings the file to the current version; refuses one that a newer program wrote.

@@ -16,6 +16,7 @@ mod desk;
 mod desk_plan;
 mod device_row;
 mod devices;
+mod documents;
 mod failure;
 mod failures;
 mod filter;
@@ -137,6 +138,7 @@ impl Mongo {
             notifications: Arc::new(self.clone()),
             ledger: Arc::new(self.clone()),
             rates: Arc::new(self.clone()),
+            documents: Arc::new(self.clone()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The collections and their indexes, made at start. `docs/mongodb.md` lists the queries that each index
 //! serves.
 
+use std::time::Duration;
+
 use mongodb::{
     Database, IndexModel,
     bson::{Document, doc},
@@ -20,6 +22,8 @@ pub(super) const EVENTS: &str = "events";
 pub(super) const APPS: &str = "apps";
 /// Numbers of apps, claimed before the app's own document.
 pub(super) const APP_NUMBERS: &str = "app_numbers";
+/// Small documents of dialects and of the console.
+pub(super) const DOCUMENTS: &str = "documents";
 pub(super) const SEQUENCES: &str = "sequences";
 /// Holds the one document that has every changed rate.
 pub(super) const RATES: &str = "rates";
@@ -27,8 +31,19 @@ pub(super) const RATES: &str = "rates";
 pub(super) const HEALTH: &str = "health";
 
 /// Every collection of the store.
-pub(super) const ALL: [&str; 10] =
-    [DEVICES, NOTIFICATIONS, LEDGER, ROUNDS, EVENTS, APPS, APP_NUMBERS, SEQUENCES, RATES, HEALTH];
+pub(super) const ALL: [&str; 11] = [
+    DEVICES,
+    NOTIFICATIONS,
+    LEDGER,
+    ROUNDS,
+    EVENTS,
+    APPS,
+    APP_NUMBERS,
+    DOCUMENTS,
+    SEQUENCES,
+    RATES,
+    HEALTH,
+];
 
 /// Names of indexes that queries ask for by hint.
 pub(super) const BY_ATTRIBUTE: &str = "by_attribute";
@@ -85,7 +100,7 @@ async fn check_version(database: &Database) -> Result<()> {
     Ok(())
 }
 
-fn indexes() -> [(&'static str, Vec<IndexModel>); 4] {
+fn indexes() -> [(&'static str, Vec<IndexModel>); 5] {
     let devices = vec![
         unique(BY_EXTERNAL_ID, doc! { "a": 1, "x": 1 }, None),
         unique(BY_TOKEN, doc! { "a": 1, "t": 1 }, Some(doc! { "t": { "$exists": true } })),
@@ -106,7 +121,16 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 4] {
     let rounds = vec![plain("by_app", doc! { "a": 1 })];
     let events =
         vec![plain("by_device", doc! { "a": 1, "n": 1 }), plain("by_campaign", doc! { "c": 1 })];
-    [(DEVICES, devices), (NOTIFICATIONS, notifications), (ROUNDS, rounds), (EVENTS, events)]
+    let end =
+        IndexOptions::builder().name("by_end".to_owned()).expire_after(Duration::ZERO).build();
+    let documents = vec![IndexModel::builder().keys(doc! { "x": 1 }).options(end).build()];
+    [
+        (DEVICES, devices),
+        (NOTIFICATIONS, notifications),
+        (ROUNDS, rounds),
+        (EVENTS, events),
+        (DOCUMENTS, documents),
+    ]
 }
 
 fn plain(name: &str, keys: Document) -> IndexModel {

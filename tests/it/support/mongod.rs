@@ -6,6 +6,7 @@
 //! `~/.cache/fanfare-test`.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -87,6 +88,14 @@ impl Mongod {
     /// A connection string for a database.
     pub fn uri(&self, database: &str) -> String {
         self.uri.replace("NAME", database)
+    }
+
+    /// The settings of a server on an empty database of its own.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let database = format!("server-{}", uuid::Uuid::new_v4().simple());
+        let settings =
+            [("STORAGE__KIND", "mongodb".to_owned()), ("STORAGE__URI", self.uri(&database))];
+        settings.map(|(key, value)| (key.to_owned(), value)).into()
     }
 
     /// Where its first member listens.

@@ -45,14 +45,28 @@ struct Step {
     save: BTreeMap<String, String>,
 }
 
-/// Runs one file and says everything that was not as it must be.
-pub fn run(file: &Path) -> Vec<String> {
+/// Runs every file of `cases/NAME` with these settings besides its own, made anew for each, and says
+/// everything that was not as it must be.
+pub fn run_all(name: &str, besides: impl Fn() -> BTreeMap<String, String>) -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases").join(name);
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .expect("the directory of cases")
+        .map(|entry| entry.expect("a directory entry").path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "there are no cases");
+    files.iter().flat_map(|file| run(file, besides())).collect()
+}
+
+/// Runs one file.
+fn run(file: &Path, mut settings: BTreeMap<String, String>) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("the case file reads");
     let case: Case = match serde_json::from_str(&text) {
         Ok(case) => case,
         Err(error) => return vec![format!("{}: {error}", file.display())],
     };
-    let server = Server::start(&case.settings);
+    settings.extend(case.settings.clone());
+    let server = Server::start(&settings);
     let mut saved = BTreeMap::new();
     let mut wrong = Vec::new();
     for (number, step) in case.steps.iter().enumerate() {
