@@ -57,17 +57,22 @@ impl Announcements {
         }
         let about = self.get(app, id, now).await?;
         let edit = push_of(&about, text);
-        let draft = self.notifications.create(app, &edit, None, now).await.map_err(in_our_words)?;
+        let draft = self
+            .notifications
+            .create(app, &edit, None, now)
+            .await
+            .map_err(|error| renamed(error, &PARTS))?;
         let uuid = draft.notification.uuid;
         self.notifications.launch(app, uuid, None, now).await?;
         Ok(uuid)
     }
 
-    /// Lets a device get announcements; safe to repeat.
+    /// Lets a device get announcements; safe to repeat. `field` is what the caller calls the token.
     pub async fn register(
         &self,
         app: &AppName,
         listener: Listener,
+        field: &'static str,
         token: String,
         now: Timestamp,
     ) -> Result<()> {
@@ -84,7 +89,8 @@ impl Announcements {
             device_platform: Some(platform),
             edit: marked(&[MARK]),
         };
-        self.devices.put(app, registration, now).await.map(drop)
+        let stored = self.devices.put(app, registration, now).await;
+        stored.map(drop).map_err(|error| renamed(error, &[("push_token", field)]))
     }
 
     /// Makes these addresses, and no others, the e-mail recipients of announcements: ordinary devices,
@@ -134,18 +140,17 @@ fn push_of(about: &Announcement, text: &str) -> NotificationEdit {
     }
 }
 
-/// A notification's refusal, with the announcement's name of the field.
-fn in_our_words(error: Error) -> Error {
+/// What an announcement's parts are called in a notification.
+const PARTS: [(&str, &str); 4] =
+    [("body", "message"), ("data.message", "message"), ("title", "label"), ("deep_link", "url")];
+
+/// A refusal, its field by the name that the caller knows.
+fn renamed(error: Error, names: &[(&str, &'static str)]) -> Error {
     let ErrorKind::Invalid { field: Some(field) } = error.kind() else { return error };
-    let ours = match field.as_str() {
-        "body" | "data.message" => "message",
-        "title" => "label",
-        "deep_link" => "url",
-        _ => return error,
-    };
+    let Some((_, ours)) = names.iter().find(|(theirs, _)| theirs == field) else { return error };
     let told = error.public_message();
     let what = told.strip_prefix(&format!("{field}: ")).unwrap_or(&told);
-    Error::invalid(ours, what.to_owned())
+    Error::invalid(*ours, what.to_owned())
 }
 
 fn marked(marks: &[&str]) -> DeviceEdit {
@@ -160,9 +165,9 @@ mod tests {
 
     #[test]
     fn a_refused_push_is_told_in_the_callers_words() {
-        let told = in_our_words(Error::invalid("deep_link", "is too long")).public_message();
+        let told = renamed(Error::invalid("deep_link", "is too long"), &PARTS).public_message();
         assert_eq!(told, "url: is too long");
-        let other = in_our_words(Error::conflict("x"));
+        let other = renamed(Error::conflict("x"), &PARTS);
         assert_eq!(*other.kind(), ErrorKind::Conflict);
     }
 }
