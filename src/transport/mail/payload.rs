@@ -135,6 +135,8 @@ mod tests {
         };
         let text = written(&message);
         assert!(text.is_ascii(), "{text}");
+        let plain = Message { body: "two\nlines".into(), ..message };
+        assert!(written(&plain).ends_with("two\r\nlines"), "line ends are CR LF");
         assert!(text.contains("Stra=C3=9Fe gesperrt") || text.contains("U3RyYcOfZSBnZXNwZXJydA=="));
     }
 }
