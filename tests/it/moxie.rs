@@ -95,6 +95,19 @@ fn a_mail_servers_replies_are_outcomes() {
 }
 
 #[test]
+fn a_password_is_not_sent_in_the_clear() {
+    let mut house = House::start(&[], SETTINGS);
+    house.kill_server();
+    // The sandbox has no TLS, which a password needs.
+    house.reset_settings(|settings| settings.replacen("smtp://", "smtp://user:password@", 1));
+    house.start_server();
+    push(&house);
+    let sent = house.wait_sent(&only_notification(&house));
+    assert_eq!(sent["reasons"], json!({"smtp_unsupported": 3}));
+    assert!(mails(&house).is_empty());
+}
+
+#[test]
 fn a_mail_server_that_is_away_is_waited_for_and_a_push_can_be_stopped() {
     let house = House::start(&[], &SETTINGS.replace("[limits]", "[limits]\nmax_attempts = 100"));
     house.gateways.set_faults(&json!({"mail": {"refuse": true}})).expect("set");
