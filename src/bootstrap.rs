@@ -16,7 +16,7 @@ use crate::{
         alone::Alone,
         mongo::{MongoCluster, MongoClusterOptions},
     },
-    domain::{self, ids::AppName},
+    domain::{self, ids::AppName, timestamp::Timestamp},
     engine::{self, AppTransports, EngineHandle},
     services::Services,
     settings::{Problem, Settings, StorageKind},
@@ -29,6 +29,7 @@ use crate::{
         SharedTransport,
         apns::{self, ApnsTransport},
         fcm::{self, FcmTransport},
+        mail::{self, MailTransport},
     },
 };
 
@@ -44,6 +45,8 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     let stop = StopSignals::install()?;
     let (stores, engine) = assemble(&settings).await?;
     let services = Services::new(stores, engine.clone(), settings.shards());
+    let kept = keep_recipients(&services, &settings).await.map_err(told_once);
+    kept.context("failed to register the e-mail recipients")?;
     let state = ApiState::new(services, &settings);
     warn_when_open(&settings);
     let (server, address) = http_server(state, &settings)?;
@@ -167,6 +170,10 @@ fn open_transports(settings: &Settings) -> anyhow::Result<Vec<AppTransports>> {
             let transport = FcmTransport::new(fcm, &settings.limits);
             transports.push(Arc::new(transport.with_context(|| format!("app {}", app.name))?));
         }
+        if let Some(mail) = settings.mail_of(&app.name) {
+            let transport = MailTransport::new(mail, &settings.limits);
+            transports.push(Arc::new(transport.context("dialects.moxie.mail")?));
+        }
         opened.push(AppTransports { app: AppName::new(&app.name), transports });
     }
     Ok(opened)
@@ -186,7 +193,19 @@ pub fn check_credentials(settings: &Settings) -> Vec<Problem> {
             problems.push(Problem { key, what: error.problem });
         }
     }
+    if let Some(Err(error)) = settings.dialects.moxie.mail.as_ref().map(mail::credentials::check) {
+        let key = format!("dialects.moxie.mail.{}", error.key);
+        problems.push(Problem { key, what: error.problem });
+    }
     problems
+}
+
+/// Makes the configured e-mail recipients devices, and those that no longer are no devices.
+async fn keep_recipients(services: &Services, settings: &Settings) -> Result<(), domain::Error> {
+    let name = settings.default_app();
+    let addresses = settings.mail_of(name).map_or(&[][..], |mail| &mail.send_to);
+    let (app, now) = (AppName::new(name), Timestamp::now());
+    services.announcements.keep_recipients(&app, addresses, now).await
 }
 
 /// Binds the HTTP server; it serves while it is awaited, until its handle stops it.

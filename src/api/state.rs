@@ -3,8 +3,9 @@
 
 use super::Keyring;
 use crate::{
+    domain::ids::AppName,
     services::Services,
-    settings::{DialectSettings, Settings},
+    settings::{DialectSettings, ServerSettings, Settings},
 };
 
 /// Shared by all requests.
@@ -15,6 +16,10 @@ pub struct ApiState {
     pub keyring: Keyring,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// How callers reach the server.
+    pub server: ServerSettings,
+    /// The app of dialects whose callers name none.
+    pub default_app: AppName,
     /// How the other systems' APIs are spoken.
     pub dialects: DialectSettings,
 }
@@ -26,6 +31,8 @@ impl ApiState {
             services,
             keyring: Keyring::new(settings),
             max_body_bytes: settings.limits.max_body_bytes,
+            server: settings.server.clone(),
+            default_app: AppName::new(settings.default_app()),
             dialects: settings.dialects.clone(),
         }
     }

@@ -39,13 +39,12 @@ impl InForce {
 
     /// What pushes wait on; without a limit where the rate is of no app here.
     pub fn limiter(&self, rate: &Rate) -> Arc<RateLimiter> {
-        let unlimited = || Arc::new(RateLimiter::new(0, Instant::now()));
         self.limiters.get(rate).map_or_else(unlimited, Arc::clone)
     }
 
-    /// A provider's limiter of an app.
+    /// A provider's limiter of an app; without a limit where the provider has no rate of its own.
     pub fn of(&self, app: &AppName, provider: SendPlatform) -> Arc<RateLimiter> {
-        self.limiter(&Rate::of(app, provider))
+        Rate::of(app, provider).map_or_else(unlimited, |rate| self.limiter(&rate))
     }
 
     /// Over all nodes, in pushes per second; 0 is no limit.
@@ -74,6 +73,10 @@ impl InForce {
         }
         Ok(changed)
     }
+}
+
+fn unlimited() -> Arc<RateLimiter> {
+    Arc::new(RateLimiter::new(0, Instant::now()))
 }
 
 fn configured(settings: &LimitSettings, rate: &Rate) -> u32 {

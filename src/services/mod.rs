@@ -3,9 +3,13 @@
 //! Every dialect of the API calls these and nothing below them. They know the stores' roles and the
 //! engine's handle; who the caller is was settled before, and the clock's reading is passed in.
 
+pub mod announcements;
 pub mod devices;
+pub mod nonces;
 pub mod notifications;
 pub mod status;
+
+use ring::digest;
 
 use crate::{engine::EngineHandle, storage::Stores};
 
@@ -14,7 +18,9 @@ pub use crate::storage::{
     AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
     OrderBy,
 };
-pub use devices::Devices;
+pub use announcements::Announcements;
+pub use devices::{DeviceSearch, Devices};
+pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use status::StatusReport;
 
@@ -28,6 +34,10 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Announcements: writing, following up, pushing.
+    pub announcements: Announcements,
+    /// Numbers used once.
+    pub nonces: Nonces,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -35,10 +45,24 @@ pub struct Services {
 impl Services {
     /// Over these stores and this engine; `shards` is how many a round is cut into.
     pub fn new(stores: Stores, engine: EngineHandle, shards: u16) -> Self {
+        let devices = Devices::new(stores.clone(), engine.clone());
+        let notifications = Notifications::new(stores.clone(), engine.clone(), shards);
         Self {
-            devices: Devices::new(stores.clone(), engine.clone()),
-            notifications: Notifications::new(stores.clone(), engine.clone(), shards),
+            announcements: Announcements::new(
+                stores.clone(),
+                devices.clone(),
+                notifications.clone(),
+            ),
+            devices,
+            notifications,
+            nonces: Nonces::new(stores.clone()),
             status: StatusReport::new(stores, engine),
         }
     }
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+fn hex_digest(bytes: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

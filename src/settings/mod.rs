@@ -82,6 +82,18 @@ impl Settings {
         LimitSettings { shards: self.shards(), ..self.limits.clone() }
     }
 
+    /// The app of dialects whose callers name none: `default`, or where there is no such app the first.
+    pub fn default_app(&self) -> &str {
+        let named = self.apps.iter().find(|app| app.name == DEFAULT_APP);
+        named.or(self.apps.first()).map_or(DEFAULT_APP, |app| &app.name)
+    }
+
+    /// Where and to whom this app's e-mail goes, if any does.
+    pub fn mail_of(&self, app: &str) -> Option<&MailSettings> {
+        let moxie = &self.dialects.moxie;
+        moxie.mail.as_ref().filter(|_| moxie.enabled && app == self.default_app())
+    }
+
     /// The app whose calls need no key: the only app, where it has none. The server then listens on
     /// loopback alone.
     pub fn open_app(&self) -> Option<&str> {

@@ -7,6 +7,7 @@ pub mod apns;
 mod credentials;
 pub mod fcm;
 pub mod http2;
+pub mod mail;
 mod retry_after;
 #[cfg(test)]
 mod testing;

@@ -8,6 +8,7 @@ mod crash;
 mod faults;
 mod limits;
 mod mongo;
+mod moxie;
 mod native_api;
 mod nodes;
 mod storage_contract;

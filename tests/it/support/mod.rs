@@ -5,5 +5,6 @@ pub mod mongod;
 pub mod nodes;
 pub mod proxy;
 pub mod server;
+pub mod signed;
 pub mod stores;
 pub mod wire_case;

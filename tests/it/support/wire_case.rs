@@ -1,7 +1,7 @@
 //! Wire cases: data files of requests and the answers they must have, run against a real server.
 //!
-//! A file is `{about, settings, steps}`. A step is `{request, headers, body | raw | bytes, status,
-//! answer_headers, answer, save}`. `answer` is a subset: objects may hold more keys, lists must have
+//! A file is `{about, settings, steps}`. A step is `{request, headers, sign, body | raw | bytes, status,
+//! answer_headers, answer, save}`. `sign` signs it as Moxie's users do. `answer` is a subset: objects may hold more keys, lists must have
 //! the same length. Text in angle brackets is a pattern (`<int>`, `<time>`, `<has TEXT>`, …, see
 //! `fits`). `save` keeps parts of the answer by JSON pointer, and `{name}` puts them in later steps.
 
@@ -10,7 +10,10 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::server::{Answer, Server};
+use super::{
+    server::{Answer, Server},
+    signed::{self, Sign},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +31,8 @@ struct Step {
     request: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    #[serde(default)]
+    sign: Option<Sign>,
     #[serde(default)]
     body: Option<Value>,
     /// A body that need not be JSON.
@@ -96,7 +101,13 @@ fn send(server: &Server, step: &Step, saved: &Saved) -> Answer {
         (.., Some(bytes)) => Some(vec![b' '; bytes]),
         _ => None,
     };
-    server.send(method, &fill_text(path, saved), &step.headers, body)
+    let path = fill_text(path, saved);
+    let mut headers = step.headers.clone();
+    if let Some(sign) = &step.sign {
+        let url = format!("http://{}{path}", server.address());
+        headers.extend(signed::headers(method, &url, sign));
+    }
+    server.send(method, &path, &headers, body)
 }
 
 fn judge(step: &Step, answer: &Answer, saved: &Saved, wrong: &mut Vec<String>) {
