@@ -19,14 +19,14 @@ use crate::{
     domain::{self, ids::AppName},
     engine::{self, AppTransports, EngineHandle},
     services::Services,
-    settings::{Problem, Settings, StorageKind},
+    settings::{AppSettings, LimitSettings, Problem, Settings, StorageKind},
     storage::{
         Stores,
         embedded::{Embedded, EmbeddedOptions},
         mongo::{Mongo, MongoOptions},
     },
     transport::{
-        SharedTransport,
+        CredentialError, Opener, SharedTransport,
         apns::{self, ApnsTransport},
         fcm::{self, FcmTransport},
     },
@@ -114,7 +114,9 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
     let (stores, cluster) = opened.context("failed to open the store")?;
     let transports = open_transports(settings)?;
     let (limits, retention) = (settings.effective_limits(), retention(settings));
-    let engine = engine::start(stores.clone(), cluster, transports, &limits, retention);
+    let open_later = limits.clone();
+    let opener: Opener = Arc::new(move |app: &AppSettings| open(app, &open_later));
+    let engine = engine::start(stores.clone(), cluster, transports, opener, &limits, retention);
     // Before anybody asks for them.
     let followed = engine.follow_rates().await.map_err(told_once);
     followed.context("failed to read the changed rates")?;
@@ -158,18 +160,26 @@ fn told_once(error: domain::Error) -> anyhow::Error {
 fn open_transports(settings: &Settings) -> anyhow::Result<Vec<AppTransports>> {
     let mut opened = Vec::new();
     for app in settings.effective_apps() {
-        let mut transports: Vec<SharedTransport> = Vec::new();
-        if let Some(apns) = &app.apns {
-            let transport = ApnsTransport::new(apns, &settings.limits);
-            transports.push(Arc::new(transport.with_context(|| format!("app {}", app.name))?));
-        }
-        if let Some(fcm) = &app.fcm {
-            let transport = FcmTransport::new(fcm, &settings.limits);
-            transports.push(Arc::new(transport.with_context(|| format!("app {}", app.name))?));
-        }
+        let transports = open(&app, &settings.limits);
+        let transports = transports.with_context(|| format!("app {}", app.name))?;
         opened.push(AppTransports { app: AppName::new(&app.name), transports });
     }
     Ok(opened)
+}
+
+/// Makes the transports of one app.
+fn open(
+    app: &AppSettings,
+    limits: &LimitSettings,
+) -> Result<Vec<SharedTransport>, CredentialError> {
+    let mut transports: Vec<SharedTransport> = Vec::new();
+    if let Some(apns) = &app.apns {
+        transports.push(Arc::new(ApnsTransport::new(apns, limits)?));
+    }
+    if let Some(fcm) = &app.fcm {
+        transports.push(Arc::new(FcmTransport::new(fcm, limits)?));
+    }
+    Ok(transports)
 }
 
 /// What only the providers' own code can find wrong with the credentials; `check-config` shows it
