@@ -43,7 +43,7 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     settings.validate()?;
     let stop = StopSignals::install()?;
     let (stores, engine) = assemble(&settings).await?;
-    let services = Services::new(stores, engine.clone(), settings.shards());
+    let services = Services::new(stores, engine.clone(), &settings);
     let state = ApiState::new(services, &settings);
     warn_when_open(&settings);
     let (server, address) = http_server(state, &settings)?;

@@ -1,7 +1,7 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::Keyring;
+use super::{Keyring, push_server::PushServer};
 use crate::{
     services::Services,
     settings::{DialectSettings, Settings},
@@ -17,6 +17,8 @@ pub struct ApiState {
     pub max_body_bytes: usize,
     /// How the other systems' APIs are spoken.
     pub dialects: DialectSettings,
+    /// What the Push Server's requests share.
+    pub push_server: PushServer,
 }
 
 impl ApiState {
@@ -27,6 +29,7 @@ impl ApiState {
             keyring: Keyring::new(settings),
             max_body_bytes: settings.limits.max_body_bytes,
             dialects: settings.dialects.clone(),
+            push_server: PushServer::new(settings),
         }
     }
 }

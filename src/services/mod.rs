@@ -4,10 +4,20 @@
 //! engine's handle; who the caller is was settled before, and the clock's reading is passed in.
 
 pub mod devices;
+pub mod direct;
 pub mod notifications;
 pub mod status;
+pub mod tenants;
 
-use crate::{engine::EngineHandle, storage::Stores};
+use crate::{
+    domain::ids::AppName,
+    engine::EngineHandle,
+    settings::{AppSettings, Settings},
+    storage::Stores,
+};
+
+/// The engine's words for what became of a push that somebody waited for.
+pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
@@ -15,8 +25,10 @@ pub use crate::storage::{
     OrderBy,
 };
 pub use devices::Devices;
+pub use direct::DirectMessages;
 pub use notifications::Notifications;
 pub use status::StatusReport;
+pub use tenants::Tenants;
 
 /// Most elements that one listing answers.
 pub const MAX_LIST: usize = 1000;
@@ -28,17 +40,36 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Messages to single devices.
+    pub direct: DirectMessages,
+    /// Apps made while the installation runs.
+    pub tenants: Tenants,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
 
 impl Services {
-    /// Over these stores and this engine; `shards` is how many a round is cut into.
-    pub fn new(stores: Stores, engine: EngineHandle, shards: u16) -> Self {
+    /// Over these stores and this engine.
+    pub fn new(stores: Stores, engine: EngineHandle, settings: &Settings) -> Self {
+        let secret = settings.dialects.push_server.tenant_secret.as_ref();
+        let model = settings.dialect_app();
+        if settings.dialects.push_server.enabled {
+            reach_apple_sandbox(&engine, &model);
+        }
         Self {
             devices: Devices::new(stores.clone(), engine.clone()),
-            notifications: Notifications::new(stores.clone(), engine.clone(), shards),
+            notifications: Notifications::new(stores.clone(), engine.clone(), settings.shards()),
+            direct: DirectMessages::new(stores.clone(), engine.clone()),
+            tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
             status: StatusReport::new(stores, engine),
         }
+    }
+}
+
+/// Clients of the Push Server say which of Apple's environments their token is of.
+fn reach_apple_sandbox(engine: &EngineHandle, app: &AppSettings) {
+    // The same credentials were read a moment ago.
+    if let Err(error) = tenants::put_sandbox(engine, &AppName::new(&app.name), app) {
+        tracing::warn!(app = app.name, %error, "Apple's sandbox cannot be reached");
     }
 }

@@ -69,6 +69,13 @@ impl Settings {
         if self.apps.is_empty() { vec![AppSettings::named(DEFAULT_APP)] } else { self.apps.clone() }
     }
 
+    /// The app that a dialect serves whose callers name none: `default`, or the only one there is.
+    pub fn dialect_app(&self) -> AppSettings {
+        let default = self.apps.iter().find(|app| app.name == DEFAULT_APP);
+        let only = Some(&self.apps).filter(|apps| apps.len() == 1).and_then(|apps| apps.first());
+        default.or(only).cloned().unwrap_or_else(|| AppSettings::named(DEFAULT_APP))
+    }
+
     /// Shards of a campaign: where nodes share a store, at least so many that each gets its fair part.
     pub fn shards(&self) -> u16 {
         match self.storage.kind {
@@ -101,6 +108,21 @@ mod tests {
         let environment = [("STORAGE__KIND", kind), ("LIMITS__SHARDS", shards)];
         let environment = environment.map(|(k, v)| (format!("FANFARE__{k}"), v.to_owned()));
         Settings::load_with(None, environment.into_iter()).expect("good").effective_limits().shards
+    }
+
+    #[test]
+    fn a_dialect_serves_the_default_app_or_the_only_one() {
+        let app = |names: &[&str]| {
+            let name = |(index, name): (usize, &&str)| {
+                (format!("FANFARE__APPS__{index}__NAME"), (*name).to_owned())
+            };
+            let environment = names.iter().enumerate().map(name);
+            Settings::load_with(None, environment).expect("good").dialect_app().name
+        };
+        assert_eq!(app(&[]), "default");
+        assert_eq!(app(&["shop"]), "shop");
+        assert_eq!(app(&["shop", "default"]), "default");
+        assert_eq!(app(&["shop", "news"]), "default");
     }
 
     #[test]

@@ -1,0 +1,233 @@
+//! The table of paths, and what all handlers need of a request: its body, parts of its path, the token it
+//! shows, and by what name it called this server.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Resource,
+    dev::{AppService, HttpServiceFactory},
+    http::{StatusCode, header},
+    web::{self, Bytes, Data, Payload, ServiceConfig},
+};
+
+use super::{
+    answer::{self, Location, Refusal},
+    clients,
+    pace::Pace,
+    proof::RelayKey,
+    tenants,
+};
+use crate::{
+    api::{ApiState, extract},
+    domain::{Error, ErrorKind, ids::AppName},
+    settings::{PushServerSettings, Settings},
+};
+
+/// Registrations from one address.
+const MOST_REGISTRATIONS: u32 = 100;
+const REGISTRATIONS_WITHIN: Duration = Duration::from_secs(60);
+/// How long a body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What this dialect's requests share. Made once, for all workers.
+pub struct PushServer {
+    /// The app at the root.
+    pub app: AppName,
+    /// Who may push; without it, whoever reaches the server.
+    pub relay_key: Option<RelayKey>,
+    /// How often an address may register.
+    pub registrations: Pace,
+    /// The same, for those who try it out.
+    test: Pace,
+    public_url: Option<String>,
+}
+
+impl PushServer {
+    /// As the settings say, which have been validated.
+    pub fn new(settings: &Settings) -> Self {
+        let key = settings.dialects.push_server.relay_public_key.as_deref();
+        let pace = || Pace::new(MOST_REGISTRATIONS, REGISTRATIONS_WITHIN);
+        Self {
+            app: AppName::new(&settings.dialect_app().name),
+            relay_key: key.and_then(RelayKey::read),
+            registrations: pace(),
+            test: pace(),
+            public_url: settings.server.public_url.clone(),
+        }
+    }
+}
+
+/// Puts its paths on `config`.
+#[rustfmt::skip]
+pub fn mount(config: &mut ServiceConfig, settings: &PushServerSettings) {
+    if !settings.prefix.is_empty() {
+        config.service(Path::at(settings, "/health").get(health));
+    }
+    config
+        .service(Path::at(settings, "/rate_limit_test").get(rate_limit_test))
+        .service(Path::at(settings, "/clients").post(clients::register))
+        .service(Path::at(settings, "/clients/{id}").post(clients::push).delete(clients::unregister))
+        .service(Path::at(settings, "/tenants").post(tenants::create))
+        .service(Path::at(settings, "/tenants/{id}").get(tenants::show).delete(tenants::remove))
+        .service(Path::at(settings, "/tenants/{id}/apns").post(tenants::set_apns).delete(tenants::unset_apns))
+        .service(Path::at(settings, "/tenants/{id}/fcm_v1").post(tenants::set_fcm).delete(tenants::unset_fcm))
+        .service(Path::at(settings, "/{tenant_id}/clients").post(clients::register))
+        .service(Path::at(settings, "/{tenant_id}/clients/{id}").post(clients::push).delete(clients::unregister));
+}
+
+/// One path, and a refusal in this dialect's words for every other verb.
+struct Path(Resource);
+
+impl Path {
+    fn at(settings: &PushServerSettings, path: &str) -> Self {
+        Self(web::resource(format!("{}{path}", settings.prefix)))
+    }
+
+    fn get<F, Fut>(self, handler: F) -> Self
+    where
+        F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
+        Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
+    {
+        Self(self.0.route(web::get().to(told(handler))))
+    }
+
+    fn post<F, Fut>(self, handler: F) -> Self
+    where
+        F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
+        Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
+    {
+        Self(self.0.route(web::post().to(told(handler))))
+    }
+
+    fn delete<F, Fut>(self, handler: F) -> Self
+    where
+        F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
+        Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
+    {
+        Self(self.0.route(web::delete().to(told(handler))))
+    }
+}
+
+impl HttpServiceFactory for Path {
+    fn register(self, config: &mut AppService) {
+        self.0.default_service(web::to(told(no_such_verb))).register(config);
+    }
+}
+
+/// A handler whose refusals are told in the words that the settings choose.
+fn told<F, Fut>(
+    handler: F,
+) -> impl Handler<(HttpRequest, Payload, Data<ApiState>), Output = HttpResponse>
+where
+    F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
+    Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
+{
+    move |request: HttpRequest, payload: Payload, state: Data<ApiState>| {
+        let word = state.dialects.push_server.status_word;
+        let admitted = state.keyring.admit(request.headers());
+        let answer = admitted.map(|()| handler(request, payload, state));
+        async move {
+            let answer = match answer {
+                Ok(answer) => answer.await,
+                Err(error) => Err(error.into()),
+            };
+            answer.unwrap_or_else(|refusal| refusal.answer(word))
+        }
+    }
+}
+
+async fn no_such_verb(
+    request: HttpRequest,
+    _: Payload,
+    _: Data<ApiState>,
+) -> Result<HttpResponse, Refusal> {
+    let message = format!("{} is not allowed here", request.method());
+    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
+}
+
+async fn health(_: HttpRequest, _: Payload, _: Data<ApiState>) -> Result<HttpResponse, Refusal> {
+    Ok(answer::health())
+}
+
+/// `GET /rate_limit_test`: what a registration would hear of its pace.
+async fn rate_limit_test(
+    request: HttpRequest,
+    _: Payload,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, Refusal> {
+    if let Some(address) = request.peer_addr() {
+        let counted = state.push_server.test.count(address.ip(), Instant::now());
+        counted.map_err(Refusal::too_often)?;
+    }
+    Ok(answer::success(state.dialects.push_server.status_word))
+}
+
+/// The whole body, if it is within its limit and comes in time.
+pub async fn body(request: &HttpRequest, payload: Payload) -> Result<Bytes, Refusal> {
+    let mut payload = payload.into_inner();
+    let body = Bytes::from_request(request, &mut payload);
+    let late = |_| {
+        let secs = BODY_DEADLINE.as_secs();
+        Error::too_slow(format!("the request body did not arrive within {secs} seconds"))
+    };
+    let body = tokio::time::timeout(BODY_DEADLINE, body).await.map_err(late)?;
+    body.map_err(|error| extract::body_error(&error).into())
+}
+
+/// A part of the path, decoded.
+pub fn path_part(request: &HttpRequest, name: &str) -> Result<String, Refusal> {
+    let parts = web::Path::<HashMap<String, String>>::extract(request).into_inner();
+    let part = parts.ok().and_then(|mut parts| parts.remove(name));
+    part.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "path", "the path does not read"))
+}
+
+/// The one token of `Authorization`, with or without `Bearer`.
+pub fn token(request: &HttpRequest) -> Option<&str> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?.trim();
+    match value.split_once(' ') {
+        None => Some(value),
+        Some((scheme, token)) => scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()),
+    }
+}
+
+/// What callers reach this server by: as configured, or as this one does.
+pub fn base(request: &HttpRequest, state: &ApiState) -> String {
+    let configured = state.push_server.public_url.as_deref();
+    let asked = || format!("http://{}", host(request));
+    configured.map_or_else(asked, |url| url.trim_end_matches('/').to_owned())
+}
+
+/// Whether a token's audience is this server. Where its name is not configured, it is the one that the
+/// caller used.
+pub fn is_this_server(request: &HttpRequest, state: &ApiState, audience: &str) -> bool {
+    let audience = audience.trim_end_matches('/');
+    match &state.push_server.public_url {
+        Some(url) => audience == url.trim_end_matches('/'),
+        None => {
+            let authority = audience.split_once("://").map(|(_, rest)| rest);
+            let authority = authority.and_then(|rest| rest.split('/').next());
+            authority.is_some_and(|authority| authority == host(request))
+        }
+    }
+}
+
+fn host(request: &HttpRequest) -> &str {
+    let host = request.headers().get(header::HOST);
+    host.and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// A tenant that is none is told of as the path's fault.
+pub fn unknown_tenant(error: Error) -> Refusal {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let message = error.public_message();
+            let refusal = Refusal::new(StatusCode::NOT_FOUND, "tenant", message.clone());
+            refusal.blaming("tenant.id", message, Location::Path)
+        }
+        _ => error.into(),
+    }
+}
