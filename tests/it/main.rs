@@ -10,6 +10,7 @@ mod limits;
 mod mongo;
 mod native_api;
 mod nodes;
+mod push_server;
 mod storage_contract;
 mod supervision;
 mod support;

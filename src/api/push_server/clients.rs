@@ -12,7 +12,7 @@ use super::{
     answer::{self, Location, Refusal},
     jwt,
     payload::{PushBody, Pushed},
-    routes::{self, path_part},
+    routes::{self, PathParts},
     wire::{Client, RegisterBody, client_id},
 };
 use crate::{
@@ -58,7 +58,7 @@ pub async fn unregister(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     let now = Timestamp::now();
-    let id = path_part(&request, "id")?;
+    let id = PathParts::of(&request)?.id;
     authenticate(&request, &state, &id, now)?;
     let owner = owner(&request, &state, now).await?;
     if let Some(client) = find(&state, &owner, &id).await? {
@@ -85,7 +85,7 @@ pub async fn push(
     }
     let body: PushBody = extract::json(&bytes)?;
     let owner = owner(&request, &state, now).await?;
-    let client = find(&state, &owner, &path_part(&request, "id")?).await?;
+    let client = find(&state, &owner, &PathParts::of(&request)?.id).await?;
     // What is wrong with a message is told even where nobody would get it.
     let pushed = body.into_pushed(client.as_ref().is_some_and(Client::always_raw))?;
     let Some(client) = client.filter(Client::is_reachable) else {
@@ -137,7 +137,7 @@ async fn owner(request: &HttpRequest, state: &ApiState, now: Timestamp) -> Resul
     if request.match_info().get("tenant_id").is_none() {
         return Ok(Owner { app: state.push_server.app.clone(), tenant: None });
     }
-    let id = path_part(request, "tenant_id")?;
+    let id = PathParts::of(request)?.tenant_id;
     let tenant = state.services.tenants.open(&id, now).await.map_err(routes::unknown_tenant)?;
     Ok(Owner { app: tenant.app.clone(), tenant: Some(tenant) })
 }

@@ -1,10 +1,7 @@
 //! The table of paths, and what all handlers need of a request: its body, parts of its path, the token it
 //! shows, and by what name it called this server.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource,
@@ -12,6 +9,8 @@ use actix_web::{
     http::{StatusCode, header},
     web::{self, Bytes, Data, Payload, ServiceConfig},
 };
+
+use serde::Deserialize;
 
 use super::{
     answer::{self, Location, Refusal},
@@ -177,11 +176,24 @@ pub async fn body(request: &HttpRequest, payload: Payload) -> Result<Bytes, Refu
     body.map_err(|error| extract::body_error(&error).into())
 }
 
-/// A part of the path, decoded.
-pub fn path_part(request: &HttpRequest, name: &str) -> Result<String, Refusal> {
-    let parts = web::Path::<HashMap<String, String>>::extract(request).into_inner();
-    let part = parts.ok().and_then(|mut parts| parts.remove(name));
-    part.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "path", "the path does not read"))
+/// What stands in the path for the names in it, decoded.
+#[derive(Deserialize)]
+pub struct PathParts {
+    /// The client's, or the tenant's.
+    #[serde(default)]
+    pub id: String,
+    /// Whose client.
+    #[serde(default)]
+    pub tenant_id: String,
+}
+
+impl PathParts {
+    /// Those of this request.
+    pub fn of(request: &HttpRequest) -> Result<Self, Refusal> {
+        let parts = web::Path::<Self>::extract(request).into_inner();
+        let unread = |_| Refusal::new(StatusCode::BAD_REQUEST, "path", "the path does not read");
+        parts.map(web::Path::into_inner).map_err(unread)
+    }
 }
 
 /// The one token of `Authorization`, with or without `Bearer`.

@@ -9,7 +9,7 @@ use actix_web::{
 use super::{
     answer::Refusal,
     jwt, multipart,
-    routes::{self, path_part},
+    routes::{self, PathParts},
     wire::{Done, TenantBody, TenantJson, TenantMade},
 };
 use crate::{
@@ -65,7 +65,7 @@ pub async fn show(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
-    let id = path_part(&request, "id")?;
+    let id = PathParts::of(&request)?.id;
     let opened = state.services.tenants.open(&id, Timestamp::now()).await;
     let tenant = opened.map_err(routes::unknown_tenant)?;
     Ok(HttpResponse::Ok().json(shown(url(&request, &state, &id), tenant)))
@@ -78,7 +78,7 @@ pub async fn remove(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
-    let id = path_part(&request, "id")?;
+    let id = PathParts::of(&request)?.id;
     let removed = state.services.tenants.remove(&id, Timestamp::now()).await;
     removed.map_err(routes::unknown_tenant)?;
     Ok(HttpResponse::Ok().json(Done::YES))
@@ -91,7 +91,7 @@ pub async fn set_apns(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
-    let id = path_part(&request, "id")?;
+    let id = PathParts::of(&request)?.id;
     let form = Form::read(&request, &routes::body(&request, payload).await?)?;
     let topic = form.text("apns_topic")?;
     let proof = apns_proof(&form)?;
@@ -111,7 +111,7 @@ pub async fn set_fcm(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
-    let id = path_part(&request, "id")?;
+    let id = PathParts::of(&request)?.id;
     let form = Form::read(&request, &routes::body(&request, payload).await?)?;
     let account = form.text("credentials")?;
     let account = account.ok_or_else(|| Refusal::field("credentials", "is missing"))?;
@@ -144,7 +144,7 @@ async fn unset(
     provider: SendPlatform,
 ) -> Result<HttpResponse, Refusal> {
     authenticate(request, state)?;
-    let id = path_part(request, "id")?;
+    let id = PathParts::of(request)?.id;
     let unset = state.services.tenants.unset(&id, provider, Timestamp::now()).await;
     unset.map_err(routes::unknown_tenant)?;
     Ok(HttpResponse::NoContent().finish())
