@@ -46,6 +46,7 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     let services = Services::new(stores, engine.clone(), &settings);
     let state = ApiState::new(services, &settings);
     warn_when_open(&settings);
+    warn_when_unsigned(&settings);
     let (server, address) = http_server(state, &settings)?;
     tracing::info!(%address, "listening");
     if announce {
@@ -230,6 +231,17 @@ fn warn_when_open(settings: &Settings) {
             app,
             "OPEN: no key is configured, so anybody on this machine may register devices and send; \
              give the app a secret before anything real"
+        );
+    }
+}
+
+fn warn_when_unsigned(settings: &Settings) {
+    let spoken = &settings.dialects.push_server;
+    let strangers = settings.server.address().is_some_and(|address| !address.ip().is_loopback());
+    if spoken.enabled && spoken.relay_public_key.is_none() && strangers {
+        tracing::warn!(
+            "whoever reaches this server may push to the Push Server's clients: give \
+             dialects.push_server.relay_public_key, or switch that dialect off"
         );
     }
 }

@@ -69,11 +69,11 @@ impl Settings {
         if self.apps.is_empty() { vec![AppSettings::named(DEFAULT_APP)] } else { self.apps.clone() }
     }
 
-    /// The app that a dialect serves whose callers name none: `default`, or the only one there is.
+    /// All that is configured of the app of dialects whose callers name none.
     pub fn dialect_app(&self) -> AppSettings {
-        let default = self.apps.iter().find(|app| app.name == DEFAULT_APP);
-        let only = Some(&self.apps).filter(|apps| apps.len() == 1).and_then(|apps| apps.first());
-        default.or(only).cloned().unwrap_or_else(|| AppSettings::named(DEFAULT_APP))
+        let mut apps = self.effective_apps().into_iter();
+        let default = apps.find(|app| app.name == self.default_app());
+        default.unwrap_or_else(|| AppSettings::named(DEFAULT_APP))
     }
 
     /// Shards of a campaign: where nodes share a store, at least so many that each gets its fair part.
@@ -87,6 +87,12 @@ impl Settings {
     /// The limits to go by, with the shards that this store needs.
     pub fn effective_limits(&self) -> LimitSettings {
         LimitSettings { shards: self.shards(), ..self.limits.clone() }
+    }
+
+    /// The app of dialects whose callers name none: `default`, or where there is no such app the first.
+    pub fn default_app(&self) -> &str {
+        let named = self.apps.iter().find(|app| app.name == DEFAULT_APP);
+        named.or(self.apps.first()).map_or(DEFAULT_APP, |app| &app.name)
     }
 
     /// The app whose calls need no key: the only app, where it has none. The server then listens on
@@ -111,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_serves_the_default_app_or_the_only_one() {
+    fn a_dialect_serves_the_default_app_or_the_first() {
         let app = |names: &[&str]| {
             let name = |(index, name): (usize, &&str)| {
                 (format!("FANFARE__APPS__{index}__NAME"), (*name).to_owned())
@@ -122,7 +128,7 @@ mod tests {
         assert_eq!(app(&[]), "default");
         assert_eq!(app(&["shop"]), "shop");
         assert_eq!(app(&["shop", "default"]), "default");
-        assert_eq!(app(&["shop", "news"]), "default");
+        assert_eq!(app(&["shop", "news"]), "shop");
     }
 
     #[test]

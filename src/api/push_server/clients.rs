@@ -38,8 +38,8 @@ pub async fn register(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     let now = Timestamp::now();
-    if let Some(address) = request.peer_addr() {
-        let counted = state.push_server.registrations.count(address.ip(), Instant::now());
+    if let Some(address) = state.push_server.address(&request) {
+        let counted = state.push_server.registrations.count(address, Instant::now());
         counted.map_err(Refusal::too_often)?;
     }
     let body: RegisterBody = extract::json(&routes::body(&request, payload).await?)?;

@@ -1,7 +1,10 @@
 //! The table of paths, and what all handlers need of a request: its body, parts of its path, the token it
 //! shows, and by what name it called this server.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource,
@@ -42,11 +45,13 @@ pub struct PushServer {
     /// The same, for those who try it out.
     test: Pace,
     public_url: Option<String>,
+    trusted_proxies: Vec<IpAddr>,
 }
 
 impl PushServer {
     /// As the settings say, which have been validated.
     pub fn new(settings: &Settings) -> Self {
+        let proxies = settings.server.trusted_proxies.iter();
         let key = settings.dialects.push_server.relay_public_key.as_deref();
         let pace = || Pace::new(MOST_REGISTRATIONS, REGISTRATIONS_WITHIN);
         Self {
@@ -55,7 +60,29 @@ impl PushServer {
             registrations: pace(),
             test: pace(),
             public_url: settings.server.public_url.clone(),
+            trusted_proxies: proxies.filter_map(|proxy| proxy.parse().ok()).collect(),
         }
+    }
+
+    /// From where a request comes. Of the addresses that proxies say, the last that is no trusted proxy
+    /// itself counts: what stands before it, the caller may have made up.
+    pub fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip().to_canonical();
+        let lines = request.headers().get_all("x-forwarded-for");
+        let said = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+        let said: Vec<_> = said.collect();
+        // What does not read was made up, and so may be what stands before it.
+        let said = said.into_iter().rev().map_while(|one| one.trim().parse::<IpAddr>().ok());
+        let is_trusted = |address: &IpAddr| self.trusted_proxies.contains(address);
+        let mut farthest = peer;
+        for hop in std::iter::once(peer).chain(said) {
+            farthest = hop;
+            if !is_trusted(&hop) {
+                break;
+            }
+        }
+        // Where all are proxies, the farthest of them stands for the caller.
+        Some(farthest)
     }
 }
 
@@ -157,8 +184,8 @@ async fn rate_limit_test(
     _: Payload,
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
-    if let Some(address) = request.peer_addr() {
-        let counted = state.push_server.test.count(address.ip(), Instant::now());
+    if let Some(address) = state.push_server.address(&request) {
+        let counted = state.push_server.test.count(address, Instant::now());
         counted.map_err(Refusal::too_often)?;
     }
     Ok(answer::success(state.dialects.push_server.status_word))
@@ -241,5 +268,33 @@ pub fn unknown_tenant(error: Error) -> Refusal {
             refusal.blaming("tenant.id", message, Location::Path)
         }
         _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn address(peer: &str, forwarded: &str) -> String {
+        let environment = [("FANFARE__SERVER__TRUSTED_PROXIES", "10.0.0.1,10.0.0.2")];
+        let environment = environment.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let settings = Settings::load_with(None, environment).unwrap();
+        let request = TestRequest::default()
+            .peer_addr(format!("{peer}:1").parse().unwrap())
+            .insert_header(("x-forwarded-for", forwarded))
+            .to_http_request();
+        PushServer::new(&settings).address(&request).unwrap().to_string()
+    }
+
+    #[test]
+    fn an_address_is_believed_from_trusted_proxies_alone() {
+        assert_eq!(address("9.9.9.9", "1.1.1.1"), "9.9.9.9");
+        assert_eq!(address("10.0.0.1", "1.1.1.1"), "1.1.1.1");
+        assert_eq!(address("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2"), "1.1.1.1");
+        assert_eq!(address("10.0.0.1", "made up, 1.1.1.1"), "1.1.1.1");
+        assert_eq!(address("10.0.0.1", ""), "10.0.0.1");
+        assert_eq!(address("10.0.0.1", "10.0.0.2"), "10.0.0.2");
     }
 }
