@@ -1,7 +1,7 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::Keyring;
+use super::{Keyring, push_server::PushServer};
 use crate::{
     domain::ids::AppName,
     services::Services,
@@ -22,6 +22,8 @@ pub struct ApiState {
     pub default_app: AppName,
     /// How the other systems' APIs are spoken.
     pub dialects: DialectSettings,
+    /// What the Push Server's requests share.
+    pub push_server: PushServer,
 }
 
 impl ApiState {
@@ -34,6 +36,7 @@ impl ApiState {
             server: settings.server.clone(),
             default_app: AppName::new(settings.default_app()),
             dialects: settings.dialects.clone(),
+            push_server: PushServer::new(settings),
         }
     }
 }

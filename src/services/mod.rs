@@ -5,13 +5,23 @@
 
 pub mod announcements;
 pub mod devices;
+pub mod direct;
 pub mod nonces;
 pub mod notifications;
 pub mod status;
+pub mod tenants;
 
 use ring::digest;
 
-use crate::{engine::EngineHandle, storage::Stores};
+use crate::{
+    domain::ids::AppName,
+    engine::EngineHandle,
+    settings::{AppSettings, Settings},
+    storage::Stores,
+};
+
+/// The engine's words for what became of a push that somebody waited for.
+pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
@@ -20,9 +30,11 @@ pub use crate::storage::{
 };
 pub use announcements::Announcements;
 pub use devices::{DeviceSearch, Devices};
+pub use direct::DirectMessages;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use status::StatusReport;
+pub use tenants::Tenants;
 
 /// Most elements that one listing answers.
 pub const MAX_LIST: usize = 1000;
@@ -38,15 +50,24 @@ pub struct Services {
     pub announcements: Announcements,
     /// Numbers used once.
     pub nonces: Nonces,
+    /// Messages to single devices.
+    pub direct: DirectMessages,
+    /// Apps made while the installation runs.
+    pub tenants: Tenants,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
 
 impl Services {
-    /// Over these stores and this engine; `shards` is how many a round is cut into.
-    pub fn new(stores: Stores, engine: EngineHandle, shards: u16) -> Self {
+    /// Over these stores and this engine.
+    pub fn new(stores: Stores, engine: EngineHandle, settings: &Settings) -> Self {
+        let secret = settings.dialects.push_server.tenant_secret.as_ref();
+        let model = settings.dialect_app();
+        if settings.dialects.push_server.enabled {
+            reach_apple_sandbox(&engine, &model);
+        }
         let devices = Devices::new(stores.clone(), engine.clone());
-        let notifications = Notifications::new(stores.clone(), engine.clone(), shards);
+        let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
             announcements: Announcements::new(
                 stores.clone(),
@@ -56,6 +77,8 @@ impl Services {
             devices,
             notifications,
             nonces: Nonces::new(stores.clone()),
+            direct: DirectMessages::new(stores.clone(), engine.clone()),
+            tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
             status: StatusReport::new(stores, engine),
         }
     }
@@ -65,4 +88,12 @@ impl Services {
 fn hex_digest(bytes: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, bytes);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Clients of the Push Server say which of Apple's environments their token is of.
+fn reach_apple_sandbox(engine: &EngineHandle, app: &AppSettings) {
+    // The same credentials were read a moment ago.
+    if let Err(error) = tenants::put_sandbox(engine, &AppName::new(&app.name), app) {
+        tracing::warn!(app = app.name, %error, "Apple's sandbox cannot be reached");
+    }
 }

@@ -69,6 +69,13 @@ impl Settings {
         if self.apps.is_empty() { vec![AppSettings::named(DEFAULT_APP)] } else { self.apps.clone() }
     }
 
+    /// All that is configured of the app of dialects whose callers name none.
+    pub fn dialect_app(&self) -> AppSettings {
+        let mut apps = self.effective_apps().into_iter();
+        let default = apps.find(|app| app.name == self.default_app());
+        default.unwrap_or_else(|| AppSettings::named(DEFAULT_APP))
+    }
+
     /// Shards of a campaign: where nodes share a store, at least so many that each gets its fair part.
     pub fn shards(&self) -> u16 {
         match self.storage.kind {
@@ -113,6 +120,21 @@ mod tests {
         let environment = [("STORAGE__KIND", kind), ("LIMITS__SHARDS", shards)];
         let environment = environment.map(|(k, v)| (format!("FANFARE__{k}"), v.to_owned()));
         Settings::load_with(None, environment.into_iter()).expect("good").effective_limits().shards
+    }
+
+    #[test]
+    fn a_dialect_serves_the_default_app_or_the_first() {
+        let app = |names: &[&str]| {
+            let name = |(index, name): (usize, &&str)| {
+                (format!("FANFARE__APPS__{index}__NAME"), (*name).to_owned())
+            };
+            let environment = names.iter().enumerate().map(name);
+            Settings::load_with(None, environment).expect("good").dialect_app().name
+        };
+        assert_eq!(app(&[]), "default");
+        assert_eq!(app(&["shop"]), "shop");
+        assert_eq!(app(&["shop", "default"]), "default");
+        assert_eq!(app(&["shop", "news"]), "shop");
     }
 
     #[test]

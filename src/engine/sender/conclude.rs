@@ -47,6 +47,7 @@ impl Desk {
             let until = now + hold;
             state.hold_until = Some(state.hold_until.map_or(until, |held| held.max(until)));
         }
+        job.note(&verdict, state.guard.is_stopped());
         note_token(&mut state, &verdict, job);
         match verdict.next {
             Next::Settle(outcome) => End::Settled(outcome),
@@ -61,7 +62,10 @@ impl Desk {
             End::Later(due) => {
                 let mut state = self.lock();
                 // Asked under the lock: whoever closes a gate sweeps after it.
-                if job.is_wanted() {
+                if self.is_closed() {
+                    drop(state);
+                    job.forsake();
+                } else if job.is_wanted() {
                     state.queue.put_later(due, job);
                     drop(state);
                     self.work.notify_one();

@@ -3,6 +3,7 @@
 pub mod house;
 pub mod mongod;
 pub mod nodes;
+pub mod npm;
 pub mod proxy;
 pub mod server;
 pub mod signed;

@@ -53,6 +53,15 @@ struct Step {
 /// Runs every file of `cases/NAME` with these settings besides its own, made anew for each, and says
 /// everything that was not as it must be.
 pub fn run_all(name: &str, besides: impl Fn() -> BTreeMap<String, String>) -> Vec<String> {
+    run_all_knowing(name, besides, &Saved::new())
+}
+
+/// The same, with values that every file may name as if it had saved them.
+pub fn run_all_knowing(
+    name: &str,
+    besides: impl Fn() -> BTreeMap<String, String>,
+    known: &Saved,
+) -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases").join(name);
     let mut files: Vec<_> = std::fs::read_dir(directory)
         .expect("the directory of cases")
@@ -60,11 +69,11 @@ pub fn run_all(name: &str, besides: impl Fn() -> BTreeMap<String, String>) -> Ve
         .collect();
     files.sort();
     assert!(!files.is_empty(), "there are no cases");
-    files.iter().flat_map(|file| run(file, besides())).collect()
+    files.iter().flat_map(|file| run(file, besides(), known.clone())).collect()
 }
 
 /// Runs one file.
-fn run(file: &Path, mut settings: BTreeMap<String, String>) -> Vec<String> {
+fn run(file: &Path, mut settings: BTreeMap<String, String>, mut saved: Saved) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("the case file reads");
     let case: Case = match serde_json::from_str(&text) {
         Ok(case) => case,
@@ -72,7 +81,6 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>) -> Vec<String> {
     };
     settings.extend(case.settings.clone());
     let server = Server::start(&settings);
-    let mut saved = BTreeMap::new();
     let mut wrong = Vec::new();
     for (number, step) in case.steps.iter().enumerate() {
         let answer = send(&server, step, &saved);
@@ -91,18 +99,21 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>) -> Vec<String> {
     wrong
 }
 
-type Saved = BTreeMap<String, Value>;
+/// Parts of answers by name.
+pub type Saved = BTreeMap<String, Value>;
 
 fn send(server: &Server, step: &Step, saved: &Saved) -> Answer {
     let (method, path) = step.request.split_once(' ').expect("a request is METHOD PATH");
     let body = match (&step.body, &step.raw, step.bytes) {
         (Some(json), ..) => Some(fill(json, saved).to_string().into_bytes()),
-        (_, Some(raw), _) => Some(raw.clone().into_bytes()),
+        (_, Some(raw), _) => Some(fill_text(raw, saved).into_bytes()),
         (.., Some(bytes)) => Some(vec![b' '; bytes]),
         _ => None,
     };
     let path = fill_text(path, saved);
-    let mut headers = step.headers.clone();
+    let given = step.headers.iter();
+    let mut headers: BTreeMap<_, _> =
+        given.map(|(name, value)| (name.clone(), fill_text(value, saved))).collect();
     if let Some(sign) = &step.sign {
         let url = format!("http://{}{path}", server.address());
         headers.extend(signed::headers(method, &url, sign));
