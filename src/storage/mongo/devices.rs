@@ -92,6 +92,12 @@ impl DeviceStore for Mongo {
         self.run(read).await
     }
 
+    async fn holders(&self, app: &AppName, tokens: &[String]) -> Result<Vec<Device>> {
+        let Some(app) = self.app(app).await? else { return Ok(Vec::new()) };
+        let filter = doc! { "a": app, "t": { "$in": tokens } };
+        self.run(|core| async move { all(&core, filter, 0, usize::MAX).await }).await
+    }
+
     async fn search(&self, app: &AppName, query: &DeviceQuery) -> Result<Found<Device>> {
         let Some(app) = self.app(app).await? else { return Ok(Found::default()) };
         let query = query.clone();

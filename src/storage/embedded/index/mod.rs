@@ -8,6 +8,7 @@
 mod apply;
 mod compile;
 mod count;
+mod labels;
 mod load;
 mod merge;
 mod posting;
