@@ -66,6 +66,7 @@ macro_rules! whole_contract {
                 labels::labels_change_together_or_not_at_all,
                 labels::labels_are_counted_whoever_set_them,
                 labels::a_tag_and_an_alias_are_taken_away_by_platform,
+                labels::every_tag_is_listed_however_they_lie,
                 labels::quotas_hold_and_what_ends_makes_room,
                 labels::callers_at_once_cannot_take_the_same_place,
                 rates::a_changed_rate_stays_until_it_is_reset,

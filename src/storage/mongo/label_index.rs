@@ -1,5 +1,8 @@
 //! What the indexes tell of tags and aliases without a look at the devices.
 
+use std::collections::BTreeSet;
+
+use futures_util::TryStreamExt;
 use mongodb::{
     ClientSession,
     bson::{Bson, Document, doc},
@@ -16,7 +19,7 @@ use crate::domain::{audience::Field, device::DevicePlatform};
 /// Entries of the index read at once while its tags are listed: few where one tag fills them, more
 /// where they hold many.
 const FEWEST: i64 = 16;
-const MOST: i64 = 16_384;
+const MOST: i64 = 4096;
 
 /// Who of these platforms has a tag.
 pub(super) fn tagged(app: i32, tag: &str, platforms: &[DevicePlatform]) -> Document {
@@ -67,39 +70,34 @@ async fn count(
     count.session(session).await
 }
 
-/// Every tag of an app, in the order of their bytes: the index is read from one tag to the next, so that
-/// a tag costs about the same however many devices have it.
-pub(super) async fn tags_after(
+/// Every tag of an app, in the order of their bytes.
+///
+/// The index is read from one tag to the next, a few entries at a time, so that a tag costs about the
+/// same however many devices have it. A read shows a device once, at its first tag in the stretch that
+/// is read; the tags of the devices shown are therefore all that lie in the stretch.
+pub(super) async fn all_tags(
     core: &Core,
     session: &mut ClientSession,
     app: i32,
 ) -> Result<Vec<String>, DriverError> {
-    let mut tags: Vec<String> = Vec::new();
-    let mut entries = FEWEST;
+    let mut tags = BTreeSet::new();
+    let (mut after, mut entries) = (String::new(), FEWEST);
     loop {
-        let after = tags.last().map_or("", String::as_str);
-        let command = doc! {
-            "find": DEVICES,
-            "filter": { "a": app, "j": { "$gt": after } },
-            "hint": BY_TAG,
-            "returnKey": true,
-            "limit": entries,
-            "batchSize": entries,
-            "singleBatch": true,
-        };
-        let reply = core.database.run_command(command).session(&mut *session).await?;
-        let keys = reply.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
-        let before = tags.len();
-        for key in keys.into_iter().flatten() {
-            let tag = key.as_document().and_then(|key| key.get("j")).and_then(Bson::as_str);
-            if let Some(tag) = tag.filter(|tag| tags.last().map(String::as_str) != Some(*tag)) {
-                tags.push(tag.to_owned());
-            }
+        let stretch = doc! { "a": app, "j": { "$gt": &after } };
+        let find = core.documents(DEVICES).find(stretch).projection(doc! { "_id": 0, "j": 1 });
+        let find = find.hint(Hint::Name(BY_TAG.to_owned())).limit(entries);
+        let mut cursor = find.session(&mut *session).await?;
+        let shown: Vec<Document> = cursor.stream(&mut *session).try_collect().await?;
+        let mut firsts = BTreeSet::new();
+        for device in &shown {
+            let own = device.get_array("j").into_iter().flatten().filter_map(Bson::as_str);
+            let own: Vec<&str> = own.filter(|tag| *tag > after.as_str()).collect();
+            firsts.extend(own.iter().min().map(|first| (*first).to_owned()));
+            tags.extend(own.into_iter().map(str::to_owned));
         }
-        let new = (tags.len() - before) as i64;
-        if new == 0 {
-            return Ok(tags);
-        }
-        entries = if new > entries / 4 { entries * 2 } else { entries / 2 }.clamp(FEWEST, MOST);
+        let Some(last) = firsts.last() else { return Ok(tags.into_iter().collect()) };
+        after.clone_from(last);
+        let many = firsts.len() as i64 > entries / 4;
+        entries = if many { entries * 2 } else { entries / 2 }.clamp(FEWEST, MOST);
     }
 }

@@ -22,7 +22,7 @@ use super::{
     device_row::{Stored, changes, read_device, write_device},
     failure::{OrFailed, corrupt},
     label_gate::{Gate, Trouble},
-    label_index::{aliased, count_tag, tagged, tags_after},
+    label_index::{aliased, all_tags, count_tag, tagged},
     schema::{BY_ATTRIBUTE, BY_EXTERNAL_ID, BY_TAG, DEVICES},
 };
 use crate::{
@@ -72,7 +72,7 @@ impl LabelStore for Mongo {
         let Some(app) = self.app(app).await? else { return Ok(Vec::new()) };
         self.run(|core| async move {
             let mut session = core.session().await?;
-            let tags = tags_after(&core, &mut session, app).await;
+            let tags = all_tags(&core, &mut session, app).await;
             tags.or_failed("list the tags")
         })
         .await
@@ -104,7 +104,7 @@ impl LabelStore for Mongo {
         self.run(|core| async move {
             const DOING: &str = "count the labels";
             let mut session = core.session().await?;
-            let tags = tags_after(&core, &mut session, app).await.or_failed(DOING)?.len() as u64;
+            let tags = all_tags(&core, &mut session, app).await.or_failed(DOING)?.len() as u64;
             let aliases = aliased(&core, &mut session, app, None).await.or_failed(DOING)?;
             Ok(LabelUsage { tags, aliases })
         })
@@ -220,7 +220,7 @@ async fn judge(
     }
     let mut usage = LabelUsage::default();
     if plan.may_add_tags(&counts) {
-        usage.tags = tags_after(core, session, app).await?.len() as u64;
+        usage.tags = all_tags(core, session, app).await?.len() as u64;
     }
     if plan.aliases > 0 {
         usage.aliases = aliased(core, session, app, most(quotas.aliases_per_app)).await?;

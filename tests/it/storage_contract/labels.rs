@@ -107,6 +107,23 @@ pub async fn labels_are_counted_whoever_set_them(backend: &impl Backend) {
     assert_eq!(holders[0].external_id, "i");
 }
 
+/// More tags than a store reads at once, with one device for most and many for some.
+pub async fn every_tag_is_listed_however_they_lie(backend: &impl Backend) {
+    let stores = backend.open().await;
+    let tags = |number: usize| {
+        let own = (0..4).map(move |tag| format!("t{:03}", (number * 7 + tag * 31) % 600));
+        own.chain([format!("m{}", number % 3)]).collect::<Vec<_>>()
+    };
+    let device = |number: usize| {
+        let tags = tags(number);
+        with_tags(ios(&format!("d{number}")), &tags.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    stores.devices.register(&app(), (0..300).map(device).collect(), NOW).await.expect("registered");
+    let expected: std::collections::BTreeSet<String> = (0..300).flat_map(tags).collect();
+    let listed = stores.labels.tags(&app()).await.expect("listed");
+    assert_eq!(listed, expected.into_iter().collect::<Vec<_>>());
+}
+
 pub async fn a_tag_and_an_alias_are_taken_away_by_platform(backend: &impl Backend) {
     let stores = backend.open().await;
     let tagged = |device| with_tags(device, &["a", "b"]);
