@@ -232,7 +232,7 @@ fn read_attribute(device: &mut Device, entry: &RawDocument) -> Option<()> {
         Field::Alias => device.alias = Some(text),
         Field::Timezone => device.timezone = Some(text),
         Field::Locale => device.locale = Some(text),
-        Field::Platform | Field::LastSeen | Field::CreatedAt => return None,
+        Field::Platform | Field::LastSeen | Field::CreatedAt | Field::Id => return None,
     }
     Some(())
 }

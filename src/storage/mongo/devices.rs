@@ -180,7 +180,7 @@ async fn search(core: &Core, app: i32, query: &DeviceQuery) -> Result<Found<Devi
                     within.insert("$and", vec![matching]);
                     core.documents(DEVICES).count_documents(within).hint(Route::Scan.hint())
                 }
-                Route::Attribute => count.hint(Route::Attribute.hint()),
+                way => count.hint(way.hint()),
             },
             _ => count,
         };
