@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::{Error, Result};
+
+/// Longest tag or alias under quotas, in bytes.
+pub const MAX_LABEL_BYTES: usize = 40;
+
 /// How many labels there may be. The defaults are those that EngageLab documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quotas {
@@ -75,12 +80,50 @@ pub enum Refusal {
     AliasesOfApp,
 }
 
+/// Checks what a tag or alias consists of: letters, digits, underscores, Chinese characters. How long
+/// it is, is told by itself ([`is_too_long`]), since callers answer that otherwise.
+pub fn check_label(field: &str, label: &str) -> Result<()> {
+    if label.is_empty() {
+        return Err(Error::invalid(field, "must not be empty"));
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || is_chinese(c);
+    if label.chars().all(fits) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        field,
+        "must consist of letters, digits, underscores and Chinese characters",
+    ))
+}
+
+/// Whether a tag or alias is too long.
+pub fn is_too_long(label: &str) -> bool {
+    label.len() > MAX_LABEL_BYTES
+}
+
+/// The blocks of Unicode that are named CJK ideographs, and the one mark that repeats a character.
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3005}' | '\u{3007}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn set(tags: &[&str]) -> BTreeSet<String> {
         tags.iter().map(|tag| (*tag).to_owned()).collect()
+    }
+
+    #[test]
+    fn labels_are_letters_digits_underscores_and_chinese() {
+        for good in ["a", "Tag_1", "标签", "𠀀"] {
+            assert!(check_label("tags", good).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a-b", "é", "ก", "a\n", "，"] {
+            assert!(check_label("tags", bad).is_err(), "{bad}");
+        }
+        assert!(!is_too_long(&"a".repeat(40)) && is_too_long(&"标".repeat(14)));
     }
 
     #[test]

@@ -6,8 +6,10 @@
 pub mod devices;
 pub mod notifications;
 pub mod status;
+pub mod tags;
+pub mod tokens;
 
-use crate::{engine::EngineHandle, storage::Stores};
+use crate::{domain::labels::Quotas, engine::EngineHandle, storage::Stores};
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
@@ -17,6 +19,8 @@ pub use crate::storage::{
 pub use devices::Devices;
 pub use notifications::Notifications;
 pub use status::StatusReport;
+pub use tags::Tags;
+pub use tokens::Tokens;
 
 /// Most elements that one listing answers.
 pub const MAX_LIST: usize = 1000;
@@ -28,6 +32,10 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Tags and aliases under quotas.
+    pub tags: Tags,
+    /// Devices that come with a token alone.
+    pub tokens: Tokens,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -38,6 +46,8 @@ impl Services {
         Self {
             devices: Devices::new(stores.clone(), engine.clone()),
             notifications: Notifications::new(stores.clone(), engine.clone(), shards),
+            tags: Tags::new(stores.clone(), Quotas::default()),
+            tokens: Tokens::new(stores.clone()),
             status: StatusReport::new(stores, engine),
         }
     }

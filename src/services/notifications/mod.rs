@@ -76,6 +76,14 @@ impl Notifications {
         view(&self.stores, self.stored(app, uuid).await?).await
     }
 
+    /// One notification by its sequence number.
+    pub async fn by_number(&self, app: &AppName, number: u64) -> Result<NotificationView> {
+        let stored = self.stores.notifications.get_by_number(number).await?;
+        let own = stored.filter(|notification| notification.app == *app);
+        let unknown = || Error::not_found(format!("there is no notification {number}"));
+        view(&self.stores, own.ok_or_else(unknown)?).await
+    }
+
     /// Notifications as the query asks.
     pub async fn list(
         &self,
