@@ -5,6 +5,7 @@ mod campaign;
 mod cluster;
 mod command_line;
 mod crash;
+mod engagelab;
 mod faults;
 mod limits;
 mod mongo;

@@ -4,6 +4,7 @@ pub mod house;
 pub mod mongod;
 pub mod nodes;
 pub mod proxy;
+pub mod python;
 pub mod server;
 pub mod stores;
 pub mod wire_case;

@@ -213,7 +213,8 @@ pub fn program() -> PathBuf {
         .clone()
 }
 
-fn cache() -> PathBuf {
+/// Where tests keep what they fetch.
+pub fn cache() -> PathBuf {
     let root = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let root =
         root.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
