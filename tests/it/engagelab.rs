@@ -6,8 +6,6 @@ use fanfare::demo::processes::{Gateways, Server};
 
 use crate::support::{house::program, mongod::Mongod, python, wire_case};
 
-const KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWX";
-
 #[test]
 fn every_engagelab_case_answers_as_written() {
     let wrong = wire_case::run_all("engagelab", BTreeMap::new);
@@ -44,12 +42,14 @@ async fn engagelabs_own_clients_work_unchanged_on_mongodb() {
     tokio::task::spawn_blocking(clients).await.expect("the clients");
 }
 
-/// The sandbox's gateways, its app having a key.
 fn gateways(directory: &Path) -> Gateways {
-    let mut gateways = Gateways::start(program(), directory, &[]).expect("gateways");
-    let key = format!("[[apps]]\nkey = {KEY:?}");
-    gateways.config = gateways.config.replacen("[[apps]]", &key, 1);
-    gateways
+    Gateways::start(program(), directory, &[]).expect("gateways")
+}
+
+/// The key of the sandbox's app.
+fn key(gateways: &Gateways) -> &str {
+    let key = gateways.config.lines().find_map(|line| line.strip_prefix("key = "));
+    key.expect("the app has a key").trim_matches('"')
 }
 
 fn run_clients(server: &Server, gateways: &Gateways) {
@@ -60,7 +60,7 @@ fn run_clients(server: &Server, gateways: &Gateways) {
         .env("PYTHONPATH", packages)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(script)
-        .args([server.base(), KEY, &gateways.secret])
+        .args([server.base(), key(gateways), &gateways.secret])
         .output()
         .expect("python3 runs");
     let told = String::from_utf8_lossy(&output.stderr);
