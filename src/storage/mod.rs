@@ -373,6 +373,9 @@ pub trait CampaignLedger: Send + Sync {
         query: &EventQuery,
     ) -> Result<Found<Event>>;
 
+    /// How many devices each kind of single event was kept of.
+    async fn heard(&self, notification: NotificationId) -> Result<BTreeMap<EventKind, u64>>;
+
     /// Drops pages and events older than `before`, whole campaigns at a time; how many campaigns.
     async fn drop_before(&self, before: Timestamp) -> Result<u64>;
 

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     api::ApiState,
     domain::{Error, ErrorKind, device::Device, labels::LabelEdit, timestamp::Timestamp},
+    services::tokens::Named,
 };
 
 /// Seen within this time, a device is online.
@@ -170,6 +171,27 @@ struct Registered<'a> {
     message: String,
 }
 
+impl<'a> Registered<'a> {
+    fn of(token: &'a str, named: Result<Named, Error>) -> Self {
+        match named {
+            Ok(Named { external_id, is_new }) => Self {
+                token,
+                registration_id: Some(external_id),
+                is_new,
+                code: 0,
+                message: "success".to_owned(),
+            },
+            Err(error) => Self {
+                token,
+                registration_id: None,
+                is_new: false,
+                code: PUSH_WRONG,
+                message: error.public_message(),
+            },
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Results<'a> {
     results: Vec<Registered<'a>>,
@@ -183,25 +205,7 @@ pub async fn register(caller: Registrar, state: Data<ApiState>, body: Body<Token
     let tokens = &state.services.tokens;
     let now = Timestamp::now();
     let named = tokens.register(&caller.0, provider, device, &body.tokens, now).await?;
-    let row = |(token, named): (&'_ String, Result<_, Error>)| match named {
-        Ok(crate::services::tokens::Named { external_id, is_new }) => Ok((external_id, is_new)),
-        Err(error) if matches!(error.kind(), ErrorKind::Invalid { .. }) => {
-            Err((token.len(), error.public_message()))
-        }
-        Err(_) => Err((token.len(), "the token could not be registered".to_owned())),
-    };
-    let results = body.tokens.iter().zip(named).map(|(token, named)| match row((token, named)) {
-        Ok((registration_id, is_new)) => Registered {
-            token,
-            registration_id: Some(registration_id),
-            is_new,
-            code: 0,
-            message: "success".to_owned(),
-        },
-        Err((_, message)) => {
-            Registered { token, registration_id: None, is_new: false, code: PUSH_WRONG, message }
-        }
-    });
+    let results = body.tokens.iter().zip(named).map(|(token, named)| Registered::of(token, named));
     found(&Results { results: results.collect() })
 }
 

@@ -22,8 +22,11 @@ struct Counts {
     targets: u64,
     /// Taken by a provider.
     sent: u64,
+    /// What a provider takes it delivers, as far as it tells.
     delivered: u64,
+    /// Devices whose app reported that it arrived.
     impressions: u64,
+    /// Devices whose app reported that it was opened.
     clicks: u64,
 }
 
@@ -55,7 +58,11 @@ pub async fn details(caller: Reader, state: Data<ApiState>, query: Params) -> An
         let wrong = |_| Failure::push(PUSH_WRONG, "message_ids: must be numbers");
         let number: u64 = id.parse().map_err(wrong)?;
         match state.services.notifications.by_number(&caller.0, number).await {
-            Ok(view) => drop(messages.insert(number.to_string(), message(&view))),
+            Ok(view) => {
+                let heard = state.services.notifications.heard(view.notification.uuid).await;
+                let heard = heard.map_err(Failure::of_push)?;
+                messages.insert(number.to_string(), message(&view, heard));
+            }
             Err(error) if *error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(Failure::of_push(error)),
         }
@@ -63,14 +70,14 @@ pub async fn details(caller: Reader, state: Data<ApiState>, query: Params) -> An
     found(&messages)
 }
 
-fn message(view: &NotificationView) -> Message {
+fn message(view: &NotificationView, (received, opened): (u64, u64)) -> Message {
     let sent = view.sent().total();
     let counts = Counts {
         targets: view.tally.failed.total().saturating_add(sent),
         sent,
         delivered: sent,
-        impressions: 0,
-        clicks: 0,
+        impressions: received,
+        clicks: opened,
     };
     Message { counts, sub: Sub { notification: counts, message: BTreeMap::new() } }
 }

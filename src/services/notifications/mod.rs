@@ -20,7 +20,7 @@ use crate::{
         tally::{PlatformCounts, Tally},
     },
     engine::EngineHandle,
-    storage::{Failure, Found, NotificationQuery, Stores},
+    storage::{EventKind, Failure, Found, NotificationQuery, Stores},
 };
 
 pub use draft::NotificationEdit;
@@ -82,6 +82,13 @@ impl Notifications {
         let own = stored.filter(|notification| notification.app == *app);
         let unknown = || Error::not_found(format!("there is no notification {number}"));
         view(&self.stores, own.ok_or_else(unknown)?).await
+    }
+
+    /// How many devices reported that it arrived, and that it was opened.
+    pub async fn heard(&self, uuid: NotificationId) -> Result<(u64, u64)> {
+        let heard = self.stores.ledger.heard(uuid).await?;
+        let of = |kind| heard.get(&kind).copied().unwrap_or_default();
+        Ok((of(EventKind::Received), of(EventKind::Opened)))
     }
 
     /// Notifications as the query asks.

@@ -49,11 +49,10 @@ impl LabelChanges {
             return;
         };
         let app = self.apps.entry(app).or_default();
-        let none = BTreeSet::new();
-        let tags = |device: Option<&'_ Device>| device.map_or(none.clone(), |one| one.tags.clone());
+        let tags = |device: Option<&Device>| device.map(|one| one.tags.clone()).unwrap_or_default();
         let alias = |device: Option<&Device>| device.and_then(|one| one.alias.clone());
         turn(&mut app.tags, tags(old), tags(new), id);
-        turn(&mut app.aliases, alias(old).into_iter(), alias(new).into_iter(), id);
+        turn(&mut app.aliases, alias(old), alias(new), id);
     }
 
     /// How many devices have a tag.

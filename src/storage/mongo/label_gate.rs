@@ -94,31 +94,33 @@ impl<'a> Gate<'a> {
         // An aborted transaction is forgotten in any case.
         let _ = self.session.abort_transaction().await;
         passed?;
-        match gates.insert_one(doc! { "_id": self.app, "n": 0_i64 }).await {
-            Err(error) if !is_duplicate(&error) => Err(error.into()),
-            _ => Err(Trouble::Passing),
-        }
+        self.build().await
     }
 
     async fn hold(&mut self) -> Result<(), Trouble> {
+        let gates = self.core.documents(LABELS);
         let holder: i64 = rand::random();
         let millis = i64::try_from(HELD.as_millis()).unwrap_or(i64::MAX);
-        let open = doc! { "$or": [
-            { "holder": { "$exists": false } }, { "$expr": { "$lt": ["$until", "$$NOW"] } },
-        ] };
-        let mut filter = doc! { "_id": self.app };
-        filter.extend(open);
+        let open = vec![
+            doc! { "holder": { "$exists": false } },
+            doc! { "$expr": { "$lt": ["$until", "$$NOW"] } },
+        ];
         let until = doc! { "$add": ["$$NOW", millis] };
         let take = vec![doc! { "$set": { "holder": holder, "until": until } }];
-        let taken = self.core.documents(LABELS).update_one(filter, take).upsert(true).await;
-        match taken {
-            // It is there, and held.
-            Err(error) if is_duplicate(&error) => Err(Trouble::Passing),
-            taken => {
-                taken?;
-                self.holder = Some(holder);
-                Ok(())
-            }
+        let taken = gates.update_one(doc! { "_id": self.app, "$or": open }, take).await?;
+        if taken.matched_count == 1 {
+            self.holder = Some(holder);
+            return Ok(());
+        }
+        self.build().await
+    }
+
+    /// Makes the gate where an app has none yet; either way, whoever wants in begins anew.
+    async fn build(&self) -> Result<(), Trouble> {
+        let gates = self.core.documents(LABELS);
+        match gates.insert_one(doc! { "_id": self.app, "n": 0_i64 }).await {
+            Err(error) if !is_duplicate(&error) => Err(error.into()),
+            _ => Err(Trouble::Passing),
         }
     }
 
