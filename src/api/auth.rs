@@ -29,6 +29,21 @@ pub struct Keyring {
     open: Option<Arc<Principal>>,
 }
 
+/// Why Basic credentials were not taken, for dialects that tell.
+#[derive(Debug)]
+pub enum BasicRefusal {
+    /// There are none.
+    Missing,
+    /// They do not read as an app's key and a secret.
+    Unreadable,
+    /// No app has this key.
+    UnknownApp,
+    /// The app has the key, and not this secret.
+    WrongSecret,
+    /// The installation is open, and this is not from this machine.
+    Foreign(Error),
+}
+
 struct Entry {
     secret: Digest,
     /// The app's key, the user name of Basic authentication.
@@ -88,11 +103,35 @@ impl Keyring {
             if !scheme.eq_ignore_ascii_case("basic") {
                 return None;
             }
-            let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
-            let (user, secret) = decoded.split_once(':')?;
-            self.find(secret, Some(user))
+            let (user, secret) = basic_parts(value)?;
+            self.find(&secret, Some(&user))
         });
         found.ok_or_else(|| Error::unauthenticated("the key is not known"))
+    }
+
+    /// Who sends Basic credentials of an app: its key and one of its secrets. Where calls need no key,
+    /// none is looked at.
+    pub fn app_caller(&self, headers: &HeaderMap) -> Result<Arc<Principal>, BasicRefusal> {
+        if self.open.is_some() {
+            return self.caller(headers).map_err(BasicRefusal::Foreign);
+        }
+        let mut values = headers.get_all(AUTHORIZATION);
+        let value = values.next().filter(|value| !value.is_empty()).ok_or(BasicRefusal::Missing)?;
+        if values.next().is_some() {
+            return Err(BasicRefusal::Unreadable);
+        }
+        let (user, secret) = basic_parts(value).ok_or(BasicRefusal::Unreadable)?;
+        let caller = self.find(&secret, Some(&user));
+        caller.ok_or_else(|| match self.knows_app(&user) {
+            true => BasicRefusal::WrongSecret,
+            false => BasicRefusal::UnknownApp,
+        })
+    }
+
+    fn knows_app(&self, user: &str) -> bool {
+        let given = digest_of(user.as_bytes());
+        let users = self.entries.iter().filter_map(|entry| entry.user);
+        users.fold(Choice::from(0), |known, user| known | user.ct_eq(&given)).into()
     }
 
     /// Whether `key` opens `/internal`.
@@ -122,6 +161,16 @@ impl Keyring {
         }
         self.entries.get(found as usize).map(|entry| entry.principal.clone())
     }
+}
+
+/// The user name and the secret of `Basic …`.
+fn basic_parts(value: &HeaderValue) -> Option<(String, String)> {
+    let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+    let decoded =
+        STANDARD.decode(rest.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"));
+    let decoded = String::from_utf8(decoded?).ok()?;
+    let (user, secret) = decoded.split_once(':')?;
+    Some((user.to_owned(), secret.to_owned()))
 }
 
 fn entries_of(app: &AppSettings) -> impl Iterator<Item = Entry> {
@@ -250,6 +299,27 @@ mod tests {
         let mut two = with(AUTHORIZATION, &format!("Bearer {MASTER}"));
         two.append(AUTHORIZATION, HeaderValue::from_static("Bearer other"));
         assert!(keyring.caller(&two).is_err());
+    }
+
+    #[test]
+    fn a_refused_app_is_told_why() {
+        let keyring = two_apps();
+        let caller = |value: &str| keyring.app_caller(&with(AUTHORIZATION, value));
+        let basic = |user: &str, secret: &str| {
+            caller(&format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))
+        };
+        assert_eq!(basic(KEY, MASTER).expect("known").app.as_str(), "one");
+        assert!(matches!(keyring.app_caller(&HeaderMap::new()), Err(BasicRefusal::Missing)));
+        assert!(matches!(caller(""), Err(BasicRefusal::Missing)));
+        assert!(matches!(caller("Bearer x"), Err(BasicRefusal::Unreadable)));
+        assert!(matches!(basic("other", MASTER), Err(BasicRefusal::UnknownApp)));
+        assert!(matches!(basic(KEY, READER), Err(BasicRefusal::WrongSecret)));
+        let foreign = keyring_open().app_caller(&with(HOST, "evil.example"));
+        assert!(matches!(foreign, Err(BasicRefusal::Foreign(_))));
+    }
+
+    fn keyring_open() -> Keyring {
+        keyring(&[])
     }
 
     #[test]

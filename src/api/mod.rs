@@ -17,7 +17,7 @@ mod state;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub use auth::Keyring;
+pub use auth::{BasicRefusal, Keyring};
 pub use state::ApiState;
 
 /// Puts everything on `config`. Paths that nobody serves are answered as the native API answers.

@@ -213,6 +213,11 @@ impl Server {
         self.status_kib("VmRSS:")
     }
 
+    /// Where it listens, `http://IP:PORT`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Its API, as the sandbox's app.
     pub fn api(&self, gateways: &Gateways) -> Api {
         let agent: ureq::Agent = ureq::Agent::config_builder()

@@ -9,6 +9,7 @@ pub mod campaign;
 pub mod device;
 pub mod error;
 pub mod ids;
+pub mod labels;
 pub mod message;
 pub mod notification;
 pub mod outcome;

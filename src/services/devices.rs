@@ -103,6 +103,17 @@ impl Devices {
         self.stores.devices.get(app, external_id).await?.ok_or_else(|| unknown(external_id))
     }
 
+    /// Those of these external ids that there are, up to [`MAX_BULK`].
+    pub async fn named(&self, app: &AppName, external_ids: Vec<String>) -> Result<Vec<Device>> {
+        if external_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let size = external_ids.len().min(MAX_BULK);
+        let external_ids = Some(external_ids);
+        let query = DeviceQuery { external_ids, size, ..DeviceQuery::default() };
+        Ok(self.stores.devices.search(app, &query).await?.items)
+    }
+
     /// Changes what is known of a device; an edit that says nothing changes nothing.
     pub async fn edit(
         &self,

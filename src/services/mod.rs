@@ -9,12 +9,14 @@ pub mod direct;
 pub mod nonces;
 pub mod notifications;
 pub mod status;
+pub mod tags;
 pub mod tenants;
+pub mod tokens;
 
 use ring::digest;
 
 use crate::{
-    domain::ids::AppName,
+    domain::{ids::AppName, labels::Quotas},
     engine::EngineHandle,
     settings::{AppSettings, Settings},
     storage::Stores,
@@ -34,7 +36,9 @@ pub use direct::DirectMessages;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use status::StatusReport;
+pub use tags::Tags;
 pub use tenants::Tenants;
+pub use tokens::Tokens;
 
 /// Most elements that one listing answers.
 pub const MAX_LIST: usize = 1000;
@@ -54,6 +58,10 @@ pub struct Services {
     pub direct: DirectMessages,
     /// Apps made while the installation runs.
     pub tenants: Tenants,
+    /// Tags and aliases under quotas.
+    pub tags: Tags,
+    /// Devices that come with a token alone.
+    pub tokens: Tokens,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -79,6 +87,8 @@ impl Services {
             nonces: Nonces::new(stores.clone()),
             direct: DirectMessages::new(stores.clone(), engine.clone()),
             tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
+            tags: Tags::new(stores.clone(), Quotas::default()),
+            tokens: Tokens::new(stores.clone()),
             status: StatusReport::new(stores, engine),
         }
     }

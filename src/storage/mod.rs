@@ -7,6 +7,7 @@
 mod blank;
 mod documents;
 pub mod embedded;
+mod labels;
 pub mod mongo;
 mod pages;
 
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 pub use documents::{Document, DocumentStore, Drawer, NewDocument};
+pub use labels::LabelStore;
 
 use crate::domain::{
     Result,
@@ -117,6 +119,9 @@ pub trait DeviceStore: Send + Sync {
     /// Those of these numbers that exist in this app, in the order of their numbers. `app` none looks
     /// in every app, for the internal API.
     async fn get_many(&self, app: Option<&AppName>, ids: &[DeviceId]) -> Result<Vec<Device>>;
+
+    /// Those that hold one of these tokens.
+    async fn holders(&self, app: &AppName, tokens: &[String]) -> Result<Vec<Device>>;
 
     /// Devices in the order of their numbers.
     async fn search(&self, app: &AppName, query: &DeviceQuery) -> Result<Found<Device>>;
@@ -368,6 +373,9 @@ pub trait CampaignLedger: Send + Sync {
         query: &EventQuery,
     ) -> Result<Found<Event>>;
 
+    /// How many devices each kind of single event was kept of.
+    async fn heard(&self, notification: NotificationId) -> Result<BTreeMap<EventKind, u64>>;
+
     /// Drops pages and events older than `before`, whole campaigns at a time; how many campaigns.
     async fn drop_before(&self, before: Timestamp) -> Result<u64>;
 
@@ -399,4 +407,6 @@ pub struct Stores {
     pub rates: std::sync::Arc<dyn RateStore>,
     /// Small documents of dialects and of the console.
     pub documents: std::sync::Arc<dyn DocumentStore>,
+    /// Tags and aliases under quotas.
+    pub labels: std::sync::Arc<dyn LabelStore>,
 }

@@ -6,6 +6,7 @@ mod cluster;
 mod command_line;
 mod crash;
 mod direct;
+mod engagelab;
 mod faults;
 mod limits;
 mod mongo;

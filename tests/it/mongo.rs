@@ -6,8 +6,9 @@ use fanfare::{
     domain::{
         audience::ClauseSpec,
         campaign::{RoundPlan, Span},
-        device::DeviceEdit,
+        device::{DeviceEdit, DevicePlatform},
         ids::DeviceId,
+        labels::{LabelEdit, Quotas},
     },
     storage::{
         DeviceQuery, PruneOrder, Stores,
@@ -53,9 +54,31 @@ async fn ask_everything(stores: &Stores) {
         reason: fanfare::domain::outcome::Reason::new("Unregistered"),
     };
     devices.prune(&app(), vec![order], NOW).await.expect("pruned");
+    ask_labels(stores).await;
     for key in ["rare", "common"] {
         send(stores, key).await;
     }
+}
+
+/// What callers under quotas ask.
+async fn ask_labels(stores: &Stores) {
+    let (labels, tags) = (&stores.labels, ["vip".to_owned(), "none".to_owned()]);
+    let counts = labels.counts(&app(), &tags, &DevicePlatform::ALL).await.expect("counted");
+    assert_eq!(counts, [40, 0]);
+    labels.counts(&app(), &tags, &[DevicePlatform::Ios]).await.expect("counted");
+    assert_eq!(labels.tags(&app()).await.expect("listed"), ["vip"]);
+    labels.usage(&app()).await.expect("counted");
+    let edit = LabelEdit {
+        external_id: "d1".to_owned(),
+        add: ["vip".to_owned(), "new".to_owned()].into(),
+        alias: Some(Some("q".to_owned())),
+        ..LabelEdit::default()
+    };
+    let done = labels.change(&app(), vec![edit], Quotas::default()).await.expect("answered");
+    assert_eq!(done, Ok(()));
+    labels.drop_tag(&app(), "new", &DevicePlatform::ALL).await.expect("dropped");
+    labels.drop_alias(&app(), "q", &DevicePlatform::ALL).await.expect("dropped");
+    stores.devices.holders(&app(), &["token-d1".to_owned()]).await.expect("read");
 }
 
 async fn send(stores: &Stores, key: &str) {
@@ -113,6 +136,16 @@ async fn no_query_of_devices_reads_what_it_need_not() {
         }
     }
     assert!(indexes.contains("IXSCAN") && indexes.contains("CLUSTERED_IXSCAN"), "{indexes:?}");
+    // Tags are counted by their index, without a look at the devices.
+    let counted = ran.iter().filter(|operation| {
+        let text = operation.to_string();
+        text.contains("\"by_tag\"") && text.contains("\"aggregate\"")
+    });
+    let counted: Vec<_> = counted.collect();
+    assert!(counted.len() >= 4, "{} counts of tags", counted.len());
+    for operation in counted {
+        assert_eq!(operation.get_i32("docsExamined").ok(), Some(0), "{operation}");
+    }
     // Few match: the campaign's pages came by the index, having looked at no more than they gave.
     let rare = ran.iter().filter(|operation| {
         let text = operation.to_string();
@@ -122,6 +155,36 @@ async fn no_query_of_devices_reads_what_it_need_not() {
         let examined = operation.get_i32("docsExamined").unwrap_or(0);
         assert!(examined <= 40, "{operation}");
     }
+}
+
+/// A standalone server has no transactions: there callers wait for each other by name.
+#[tokio::test]
+async fn quotas_hold_on_a_standalone_server_too() {
+    const CALLERS: usize = 12;
+    let mongod = Mongod::standalone().await;
+    let open = async || {
+        let store = Mongo::connect(&mongod.uri("alone"), MongoOptions::default()).await;
+        store.expect("opened").stores()
+    };
+    let nodes = [open().await, open().await];
+    let devices = (0..CALLERS).map(|number| ios(&format!("d{number}"))).collect();
+    nodes[0].devices.register(&app(), devices, NOW).await.expect("registered");
+    let quotas = Quotas { devices_per_tag: 5, ..Quotas::default() };
+    let calls = (0..CALLERS).map(|caller| {
+        let labels = Arc::clone(&nodes[caller % 2].labels);
+        let edit = LabelEdit {
+            external_id: format!("d{caller}"),
+            add: ["one".to_owned()].into(),
+            ..LabelEdit::default()
+        };
+        tokio::spawn(async move { labels.change(&app(), vec![edit], quotas).await })
+    });
+    let calls: Vec<_> = calls.collect();
+    let mut done = 0;
+    for call in calls {
+        done += usize::from(call.await.expect("no panic").expect("it answers").is_ok());
+    }
+    assert_eq!(done, 5);
 }
 
 /// The primary is killed while devices are registered: what was acknowledged is there, and callers wait

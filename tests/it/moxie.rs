@@ -176,7 +176,7 @@ async fn pythons_mail_client_is_served_by_the_sandbox() {
 }
 
 fn python(script: &str, arguments: &[&str]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(script);
     let ran = Command::new("python3").arg(path).args(arguments).output().expect("python3 runs");
     let told = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{script} failed:\n{told}");

@@ -4,6 +4,7 @@
 mod campaigns;
 mod devices;
 mod documents;
+mod labels;
 mod notifications;
 mod rates;
 
@@ -62,6 +63,12 @@ macro_rules! whole_contract {
                 documents::documents_are_listed_in_the_order_of_their_keys,
                 documents::what_has_expired_is_as_if_it_were_not_there,
                 documents::of_many_inserts_at_once_one_is_kept,
+                labels::labels_change_together_or_not_at_all,
+                labels::labels_are_counted_whoever_set_them,
+                labels::a_tag_and_an_alias_are_taken_away_by_platform,
+                labels::every_tag_is_listed_however_they_lie,
+                labels::quotas_hold_and_what_ends_makes_room,
+                labels::callers_at_once_cannot_take_the_same_place,
                 rates::a_changed_rate_stays_until_it_is_reset,
                 rates::changes_at_once_lose_nothing,
             ]

@@ -1,8 +1,93 @@
-//! EngageLab's API of tags, aliases and pushes, as its clients speak it.
+//! EngageLab's API of devices, tags, aliases and pushes, as its clients speak it.
+//!
+//! A registration id is a device's external id; tags and alias are the device's own; a push is a
+//! notification that is created and launched, its message id the notification's number. `error` knows
+//! EngageLab's codes, `request` its credentials and parameters, `message` what a push says; the other
+//! files are the endpoints.
 
-use actix_web::web::ServiceConfig;
+mod answer;
+mod devices;
+mod error;
+mod message;
+mod push;
+mod request;
+mod statistics;
+mod tags;
 
+use actix_web::{
+    HttpRequest, HttpResponse, Resource,
+    http::StatusCode,
+    web::{self, Data, ServiceConfig},
+};
+
+use self::error::Failure;
 use crate::settings::EngageLabSettings;
 
+/// What handlers answer.
+type Answer = Result<HttpResponse, Failure>;
+
 /// Puts its paths on `config`.
-pub fn mount(_config: &mut ServiceConfig, _settings: &EngageLabSettings) {}
+#[rustfmt::skip]
+pub fn mount(config: &mut ServiceConfig, settings: &EngageLabSettings) {
+    let scope = web::scope(&format!("{}/v4", settings.prefix))
+        .app_data(Data::new(answer::Success { quoted: settings.success_json }))
+        .app_data(web::PathConfig::default().error_handler(|_, _| Failure::no_such_path().into()))
+
+        .service(at("/tags_count").get(tags::counts))
+        .service(at("/tags").get(tags::list))
+        .service(at("/tags/quota-info").get(tags::quotas))
+        .service(at("/tags/{tag}").post(tags::change).delete(tags::remove))
+        .service(at("/tags/{tag}/registration_ids/{id}").get(tags::is_tagged))
+        .service(at("/aliases/{alias}").get(tags::of_alias).delete(tags::remove_alias))
+
+        .service(at("/devices/status").post(devices::status))
+        .service(at("/devices/token/registration_id").post(devices::register))
+        .service(at("/devices/{id}").get(devices::show).post(devices::change).delete(devices::remove))
+
+        .service(at("/push").post(push::send))
+        .service(at("/push/validate").post(push::validate))
+        .service(at("/push/withdraw/{id}").delete(push::withdraw))
+        .service(at("/messages/details").get(statistics::details))
+        .service(at("/status/detail").get(statistics::details));
+    config.service(scope.default_service(web::to(no_such_path)));
+}
+
+/// A path, with and without a slash at its end.
+fn at(path: &str) -> Endpoint {
+    let resource = web::resource([path.to_owned(), format!("{path}/")]);
+    Endpoint(resource.default_service(web::to(no_such_method)))
+}
+
+struct Endpoint(Resource);
+
+/// One verb each; what is not named is refused.
+macro_rules! verbs {
+    ($($verb:ident),*) => {
+        impl Endpoint {
+            $(fn $verb<F, Args>(self, handler: F) -> Self
+            where
+                F: actix_web::Handler<Args>,
+                Args: actix_web::FromRequest + 'static,
+                F::Output: actix_web::Responder + 'static,
+            {
+                Self(self.0.route(web::$verb().to(handler)))
+            })*
+        }
+    };
+}
+verbs!(get, post, delete);
+
+impl actix_web::dev::HttpServiceFactory for Endpoint {
+    fn register(self, config: &mut actix_web::dev::AppService) {
+        self.0.register(config);
+    }
+}
+
+async fn no_such_path() -> Answer {
+    Err(Failure::no_such_path())
+}
+
+async fn no_such_method(request: HttpRequest) -> Answer {
+    let message = format!("{} is not allowed here", request.method());
+    Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, error::ILLEGAL, message))
+}

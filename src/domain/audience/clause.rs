@@ -55,11 +55,13 @@ pub enum Field {
     Timezone,
     /// `@locale`: a string.
     Locale,
+    /// `@id`: the device's number.
+    Id,
 }
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Tag,
         Self::Alias,
         Self::Platform,
@@ -67,6 +69,7 @@ impl Field {
         Self::CreatedAt,
         Self::Timezone,
         Self::Locale,
+        Self::Id,
     ];
 
     /// The reserved key.
@@ -79,6 +82,7 @@ impl Field {
             Self::CreatedAt => "@created_at",
             Self::Timezone => "@timezone",
             Self::Locale => "@locale",
+            Self::Id => "@id",
         }
     }
 

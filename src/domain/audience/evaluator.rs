@@ -95,6 +95,7 @@ fn look<'a>(device: &'a Device, key: &Key) -> Option<Cow<'a, [Scalar]>> {
             Scalar::Int(device.device_platform.number().into()),
             Scalar::Text(device.device_platform.name().to_owned()),
         ])),
+        Key::Field(Field::Id) => Some(Cow::Owned(vec![Scalar::Int(device.id.0.cast_signed())])),
         Key::Field(Field::LastSeen) => Some(text(&device.last_seen.to_rfc3339())),
         Key::Field(Field::CreatedAt) => Some(text(&device.created_at.to_rfc3339())),
     }

@@ -104,6 +104,7 @@ fn suits(key: &Key, test: &Test) -> bool {
         _ if *test == Test::Exists => true,
         field if field.is_time() => times,
         Field::Platform => texts || ints,
+        Field::Id => ints,
         _ => texts,
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         tally::{PlatformCounts, Tally},
     },
     engine::EngineHandle,
-    storage::{Failure, Found, NotificationQuery, Stores},
+    storage::{EventKind, Failure, Found, NotificationQuery, Stores},
 };
 
 pub use draft::NotificationEdit;
@@ -74,6 +74,21 @@ impl Notifications {
     /// One notification.
     pub async fn get(&self, app: &AppName, uuid: NotificationId) -> Result<NotificationView> {
         view(&self.stores, self.stored(app, uuid).await?).await
+    }
+
+    /// One notification by its sequence number.
+    pub async fn by_number(&self, app: &AppName, number: u64) -> Result<NotificationView> {
+        let stored = self.stores.notifications.get_by_number(number).await?;
+        let own = stored.filter(|notification| notification.app == *app);
+        let unknown = || Error::not_found(format!("there is no notification {number}"));
+        view(&self.stores, own.ok_or_else(unknown)?).await
+    }
+
+    /// How many devices reported that it arrived, and that it was opened.
+    pub async fn heard(&self, uuid: NotificationId) -> Result<(u64, u64)> {
+        let heard = self.stores.ledger.heard(uuid).await?;
+        let of = |kind| heard.get(&kind).copied().unwrap_or_default();
+        Ok((of(EventKind::Received), of(EventKind::Opened)))
     }
 
     /// Notifications as the query asks.

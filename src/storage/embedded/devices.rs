@@ -79,6 +79,12 @@ impl DeviceStore for Embedded {
         self.inner.readers.read(move |connection| get_all(connection, number, ids)).await
     }
 
+    async fn holders(&self, app: &AppName, tokens: &[String]) -> Result<Vec<Device>> {
+        let Some(app) = self.inner.apps.find(app) else { return Ok(Vec::new()) };
+        let tokens = tokens.to_vec();
+        self.inner.readers.read(move |connection| get_holders(connection, app, &tokens)).await
+    }
+
     async fn search(&self, app: &AppName, query: &DeviceQuery) -> Result<Found<Device>> {
         let Some(app) = self.inner.apps.find(app) else { return Ok(Found::default()) };
         let (index, query) = (self.inner.index.clone(), query.clone());
@@ -148,6 +154,20 @@ fn get(connection: &Connection, app: u32, external_id: &str) -> Result<Option<De
     let mut statement = connection.prepare_cached(&sql).or_failed(DOING)?;
     let mut rows = statement.query(params![app, external_id]).or_failed(DOING)?;
     rows.next().or_failed(DOING)?.map(read_device).transpose()
+}
+
+fn get_holders(connection: &Connection, app: u32, tokens: &[String]) -> Result<Vec<Device>> {
+    const DOING: &str = "look tokens up";
+    let sql = format!("SELECT {COLUMNS} FROM devices WHERE app = ? AND push_token = ?");
+    let mut statement = connection.prepare_cached(&sql).or_failed(DOING)?;
+    let mut devices = Vec::new();
+    for token in tokens {
+        let mut rows = statement.query(params![app, token]).or_failed(DOING)?;
+        if let Some(row) = rows.next().or_failed(DOING)? {
+            devices.push(read_device(row)?);
+        }
+    }
+    Ok(devices)
 }
 
 fn get_all(connection: &Connection, app: Option<u32>, ids: Vec<u32>) -> Result<Vec<Device>> {

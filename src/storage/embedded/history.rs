@@ -1,7 +1,7 @@
 //! One device's history: in each round of each campaign at most one page covers it, found by key range;
 //! single events have rows of their own. Asked by `ledger`.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
@@ -16,6 +16,22 @@ use crate::{
 };
 
 const DOING: &str = "read a device's history";
+
+/// How many devices each kind of single event was kept of.
+pub(super) fn heard(connection: &Connection, campaign: i64) -> Result<BTreeMap<EventKind, u64>> {
+    const DOING: &str = "count events";
+    const COUNT: &str =
+        "SELECT kind, count(DISTINCT device) FROM events WHERE campaign = ? GROUP BY kind";
+    let mut statement = connection.prepare_cached(COUNT).or_failed(DOING)?;
+    let mut rows = statement.query([campaign]).or_failed(DOING)?;
+    let mut counts = BTreeMap::new();
+    while let Some(row) = rows.next().or_failed(DOING)? {
+        let kind: usize = row.get(0).or_failed(DOING)?;
+        let kind = *EventKind::ALL.get(kind).ok_or_else(|| corrupt("the kind of an event"))?;
+        counts.insert(kind, row.get(1).or_failed(DOING)?);
+    }
+    Ok(counts)
+}
 
 /// For each round of the app's campaigns: the shard whose stretch holds the device, and in it the last
 /// page that begins before the device.

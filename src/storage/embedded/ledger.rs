@@ -1,5 +1,7 @@
 //! The role of the campaign ledger.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use rusqlite::Connection;
 
@@ -7,7 +9,7 @@ use super::{
     Embedded,
     audiences::Audience,
     failures::failures,
-    history::history,
+    history::{heard, history},
     notification_row::number_of,
     page_rows::{drop_some, forget_keys, log, open_pages, outdated, record},
     shards::{self, cut},
@@ -134,6 +136,12 @@ impl CampaignLedger for Embedded {
             log(work, campaign, &devices, kind, now)
         };
         self.inner.writer.write(job).await
+    }
+
+    async fn heard(&self, notification: NotificationId) -> Result<BTreeMap<EventKind, u64>> {
+        let question =
+            move |connection: &Connection| heard(connection, number_of(connection, notification)?);
+        self.inner.readers.read(question).await
     }
 
     async fn history(

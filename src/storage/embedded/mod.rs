@@ -17,6 +17,8 @@ mod failures;
 mod history;
 mod index;
 mod json;
+mod label_changes;
+mod labels;
 mod ledger;
 mod lock;
 mod notification_row;
@@ -124,6 +126,7 @@ impl Embedded {
             ledger: Arc::new(self.clone()),
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
+            labels: Arc::new(self.clone()),
         }
     }
 }

@@ -112,7 +112,24 @@ pub(super) fn prune(
     Ok(changed > 0)
 }
 
-fn find(work: &Work<'_>, app: u32, external_id: &str) -> Result<Option<Device>> {
+/// Replaces what can change of a device, its token apart, by what it is to be.
+pub(super) fn replace(work: &mut Work<'_>, app: u32, old: Device, new: &Device) -> Result<()> {
+    update(work, app, &old, new, false)?;
+    publish(work, app, Some(old), new);
+    Ok(())
+}
+
+/// A device by its number.
+pub(super) fn find_by_number(work: &Work<'_>, app: u32, id: u32) -> Result<Option<Device>> {
+    const DOING: &str = "look a device up";
+    let sql = format!("SELECT {COLUMNS} FROM devices WHERE id = ? AND app = ?");
+    let mut statement = work.connection.prepare_cached(&sql).or_failed(DOING)?;
+    let mut rows = statement.query([id, app]).or_failed(DOING)?;
+    rows.next().or_failed(DOING)?.map(read_device).transpose()
+}
+
+/// A device by its name.
+pub(super) fn find(work: &Work<'_>, app: u32, external_id: &str) -> Result<Option<Device>> {
     const DOING: &str = "look a device up";
     let mut statement = work.connection.prepare_cached(&FIND).or_failed(DOING)?;
     let mut rows = statement.query(params![app, external_id]).or_failed(DOING)?;

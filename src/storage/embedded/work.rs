@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{failure::OrFailed, index::Change};
+use super::{failure::OrFailed, index::Change, label_changes::LabelChanges};
 use crate::domain::{Error, Result};
 
 /// The numbers last drawn. They live in memory and are stored with each group; a number whose group
@@ -52,6 +52,8 @@ pub(super) struct Work<'a> {
     pub(super) sequences: &'a mut Sequences,
     /// For the index, published after the commit.
     pub(super) changes: &'a mut Vec<Change>,
+    /// What `changes` come to for tags and aliases, as far as a job has asked.
+    pub(super) labels: &'a mut LabelChanges,
 }
 
 impl Work<'_> {

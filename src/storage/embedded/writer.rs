@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     failure::OrFailed,
     index::SharedIndex,
+    label_changes::LabelChanges,
     work::{Sequences, Work},
 };
 use crate::domain::{Error, Result};
@@ -189,19 +190,22 @@ impl State {
             connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).or_failed(DOING)
         };
         execute("BEGIN IMMEDIATE")?;
+        let mut labels = LabelChanges::default();
         for job in group {
             let guarded = job.is_guarded();
             if guarded {
                 execute("SAVEPOINT job")?;
             }
             let mark = changes.len();
-            let mut work = Work { connection, sequences: &mut self.sequences, changes };
+            let sequences = &mut self.sequences;
+            let mut work = Work { connection, sequences, changes, labels: &mut labels };
             if !job.run(&mut work) {
                 // A full or broken disk ends the whole transaction, not the statement alone.
                 if connection.is_autocommit() || !guarded {
                     return Err(Error::unavailable("the store cannot write now"));
                 }
                 changes.truncate(mark);
+                labels.take_back(mark);
                 execute("ROLLBACK TO job")?;
             }
             if guarded {

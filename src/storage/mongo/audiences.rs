@@ -17,10 +17,10 @@ use super::{
     devices::parts_of,
     failure::{OrFailed, corrupt},
     failures::latest_failures,
-    filter::{compile, narrowest},
+    filter::{compile, names_numbers, narrowest},
     notification_row::find_one,
     position::sample,
-    schema::{BY_ATTRIBUTE, DEVICES, ROUNDS},
+    schema::{BY_ATTRIBUTE, BY_NUMBER, DEVICES, ROUNDS},
     shards::round_key,
 };
 use crate::domain::{
@@ -45,6 +45,8 @@ pub(super) enum Route {
     Scan,
     /// The index over attributes, where few match.
     Attribute,
+    /// The index over numbers, where they are named.
+    Number,
 }
 
 impl Route {
@@ -52,6 +54,7 @@ impl Route {
         match self {
             Self::Scan => Hint::Keys(doc! { "_id": 1 }),
             Self::Attribute => Hint::Name(BY_ATTRIBUTE.to_owned()),
+            Self::Number => Hint::Name(BY_NUMBER.to_owned()),
         }
     }
 }
@@ -61,6 +64,9 @@ pub(super) async fn route(core: &Core, app: i32, clause: &Clause, now: Timestamp
     const DOING: &str = "estimate an audience";
     /// More devices than this in the sample tell no more.
     const MOST: u64 = 20_000;
+    if names_numbers(clause) {
+        return Ok(Route::Number);
+    }
     let narrow = narrowest(clause, now);
     if narrow.is_empty() {
         return Ok(Route::Scan);

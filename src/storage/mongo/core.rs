@@ -8,14 +8,14 @@ use std::{
 
 use mongodb::{
     Collection, Database,
-    bson::{Document, RawDocumentBuf},
+    bson::{Document, RawDocumentBuf, doc},
 };
 
 use super::{
-    apps::Apps, audiences::Rounds, records::OpenCounts, schema, sequences::Sequence,
-    targets::Streams,
+    apps::Apps, audiences::Rounds, failure::OrFailed, records::OpenCounts, schema,
+    sequences::Sequence, targets::Streams,
 };
-use crate::domain::{campaign::ShardKey, ids::NotificationId};
+use crate::domain::{Result, campaign::ShardKey, ids::NotificationId};
 
 /// Apps of notifications kept, for events that come in singly.
 const KEPT_APPS: usize = 10_000;
@@ -31,6 +31,9 @@ pub(super) struct Core {
     pub(super) entry_ids: Sequence,
     /// What was counted in the pages beyond each shard's cursor, for shards that this node records.
     pub(super) open: Mutex<HashMap<ShardKey, OpenCounts>>,
+    /// Held by the one change of labels under quotas that this node makes now.
+    pub(super) label_turn: tokio::sync::Mutex<()>,
+    transactions: tokio::sync::OnceCell<bool>,
     notification_apps: Mutex<HashMap<NotificationId, i32>>,
     collections: HashMap<&'static str, (Collection<Document>, Collection<RawDocumentBuf>)>,
 }
@@ -48,6 +51,8 @@ impl Core {
             notification_ids: sequence("notification", 1),
             entry_ids: sequence("entry", 1000),
             open: Mutex::default(),
+            label_turn: tokio::sync::Mutex::default(),
+            transactions: tokio::sync::OnceCell::default(),
             notification_apps: Mutex::default(),
             collections: schema::ALL
                 .into_iter()
@@ -65,6 +70,17 @@ impl Core {
     /// A collection whose documents are read as they come.
     pub(super) fn raw(&self, name: &'static str) -> &Collection<RawDocumentBuf> {
         &self.both(name).1
+    }
+
+    /// Whether the database has transactions: a standalone server has none.
+    pub(super) async fn has_transactions(&self) -> Result<bool> {
+        let ask = async || {
+            let hello = self.database.run_command(doc! { "hello": 1 }).await;
+            let hello = hello.or_failed("ask the database what it is")?;
+            Ok(hello.contains_key("setName")
+                || hello.get_str("msg").is_ok_and(|what| what == "isdbgrid"))
+        };
+        self.transactions.get_or_try_init(ask).await.copied()
     }
 
     fn both(&self, name: &'static str) -> &(Collection<Document>, Collection<RawDocumentBuf>) {

@@ -8,7 +8,8 @@
 //! `p` is the attribute pattern: one `{k, v}` for each value, so that any key is data and never part of a
 //! path or an operator, and one index serves every key. An element of a list carries `i`, and an empty
 //! list is `{k, i}` alone. Text that is a time carries its moment as `m`. Tags, alias, time zone and
-//! locale are attributes too, under their reserved keys, which no property can have.
+//! locale are attributes too, under their reserved keys, which no property can have. `j` repeats the tags,
+//! for an index that counts them.
 
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc, oid};
 
@@ -53,6 +54,10 @@ pub(super) fn write_device(app: i32, device: &Device) -> Result<Document> {
     };
     if let Some(token) = &device.push_token {
         row.insert("t", token);
+    }
+    if !device.tags.is_empty() {
+        let tags: Vec<&str> = device.tags.iter().map(String::as_str).collect();
+        row.insert("j", tags);
     }
     if let Some(pruned) = &device.pruned {
         row.insert("g", write_pruned(pruned.at, &pruned.reason));
@@ -227,7 +232,7 @@ fn read_attribute(device: &mut Device, entry: &RawDocument) -> Option<()> {
         Field::Alias => device.alias = Some(text),
         Field::Timezone => device.timezone = Some(text),
         Field::Locale => device.locale = Some(text),
-        Field::Platform | Field::LastSeen | Field::CreatedAt => return None,
+        Field::Platform | Field::LastSeen | Field::CreatedAt | Field::Id => return None,
     }
     Some(())
 }

@@ -92,6 +92,12 @@ impl DeviceStore for Mongo {
         self.run(read).await
     }
 
+    async fn holders(&self, app: &AppName, tokens: &[String]) -> Result<Vec<Device>> {
+        let Some(app) = self.app(app).await? else { return Ok(Vec::new()) };
+        let filter = doc! { "a": app, "t": { "$in": tokens } };
+        self.run(|core| async move { all(&core, filter, 0, usize::MAX).await }).await
+    }
+
     async fn search(&self, app: &AppName, query: &DeviceQuery) -> Result<Found<Device>> {
         let Some(app) = self.app(app).await? else { return Ok(Found::default()) };
         let query = query.clone();
@@ -174,7 +180,7 @@ async fn search(core: &Core, app: i32, query: &DeviceQuery) -> Result<Found<Devi
                     within.insert("$and", vec![matching]);
                     core.documents(DEVICES).count_documents(within).hint(Route::Scan.hint())
                 }
-                Route::Attribute => count.hint(Route::Attribute.hint()),
+                way => count.hint(way.hint()),
             },
             _ => count,
         };

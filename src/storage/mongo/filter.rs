@@ -50,8 +50,10 @@ pub(super) fn narrowest(clause: &Clause, now: Timestamp) -> Vec<Document> {
 }
 
 fn is_equality(leaf: &Leaf) -> bool {
-    let indexed =
-        !matches!(leaf.key, Key::Field(Field::Platform | Field::LastSeen | Field::CreatedAt));
+    let own = matches!(
+        leaf.key,
+        Key::Field(Field::Platform | Field::LastSeen | Field::CreatedAt | Field::Id)
+    );
     let equality = matches!(
         leaf.test,
         Test::TextEq(_)
@@ -62,7 +64,23 @@ fn is_equality(leaf: &Leaf) -> bool {
             | Test::Exists
             | Test::Compare(Comparison::Eq, _)
     );
-    indexed && equality && !leaf.negated
+    !own && equality && !leaf.negated
+}
+
+/// Whether everyone who matches is named by number, so that the index over numbers finds them.
+pub(super) fn names_numbers(clause: &Clause) -> bool {
+    match clause {
+        Clause::Leaf(leaf) => {
+            let named =
+                matches!(leaf.test, Test::IntIn(_) | Test::Compare(Comparison::Eq, Number::Int(_)));
+            leaf.key == Key::Field(Field::Id) && named && !leaf.negated
+        }
+        Clause::Branch(JoinType::And, children) => children.iter().any(names_numbers),
+        Clause::Branch(JoinType::Or, children) => {
+            !children.is_empty() && children.iter().all(names_numbers)
+        }
+        Clause::Branch(JoinType::Not, _) => false,
+    }
 }
 
 fn nobody() -> Document {
@@ -74,6 +92,7 @@ fn positive(leaf: &Leaf, now: Timestamp) -> Result<Document> {
     match &leaf.key {
         Key::Property(key) => Ok(attribute(key, &leaf.test, now)),
         Key::Field(Field::Platform) => Ok(platforms(&leaf.test, now)),
+        Key::Field(Field::Id) => Ok(numbers(&leaf.test)),
         Key::Field(Field::LastSeen) => moments("l", &leaf.test, now),
         Key::Field(Field::CreatedAt) => moments("c", &leaf.test, now),
         Key::Field(field) => Ok(attribute(field.key(), &leaf.test, now)),
@@ -187,6 +206,17 @@ fn platforms(test: &Test, now: Timestamp) -> Document {
         .map(|p| p.number().into())
         .collect();
     doc! { "d": { "$in": wanted } }
+}
+
+fn numbers(test: &Test) -> Document {
+    match test {
+        Test::Exists => Document::new(),
+        Test::Compare(comparison, Number::Int(wanted)) => {
+            doc! { "n": { operator(*comparison): *wanted } }
+        }
+        Test::IntIn(wanted) => doc! { "n": { "$in": wanted.clone() } },
+        _ => nobody(),
+    }
 }
 
 /// A test on one of the device's own moments.

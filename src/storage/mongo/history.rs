@@ -1,7 +1,7 @@
 //! One device's history: in each round of each campaign at most one page covers it, found by key range;
 //! single events have documents of their own. Asked by `ledger`.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{Bson, Document, RawDocument, doc};
@@ -12,6 +12,7 @@ use super::{
     failure::{OrFailed, corrupt},
     page_rows::{page_body, pages_between},
     schema::{DEVICES, EVENTS, LEDGER, ROUNDS},
+    shards::campaign,
 };
 use crate::{
     domain::{
@@ -106,6 +107,26 @@ fn of_page(row: &RawDocument, notification: NotificationId, device: u64) -> Resu
         place += 1;
     }
     Ok(None)
+}
+
+/// How many devices each kind of single event was kept of.
+pub(super) async fn heard(
+    core: &Core,
+    notification: NotificationId,
+) -> Result<BTreeMap<EventKind, u64>> {
+    const DOING: &str = "count events";
+    let steps = [
+        doc! { "$match": { "c": campaign(notification) } },
+        doc! { "$group": { "_id": { "kind": "$kind", "n": "$n" } } },
+        doc! { "$group": { "_id": "$_id.kind", "devices": { "$sum": 1_i64 } } },
+    ];
+    let rows = core.documents(EVENTS).aggregate(steps).await.or_failed(DOING)?;
+    let rows: Vec<Document> = rows.try_collect().await.or_failed(DOING)?;
+    let read = |row: &Document| {
+        let kind = usize::try_from(row.get_i32("_id").ok()?).ok()?;
+        Some((*EventKind::ALL.get(kind)?, row.get_i64("devices").ok()?.cast_unsigned()))
+    };
+    rows.iter().map(|row| read(row).ok_or_else(|| corrupt("a count"))).collect()
 }
 
 /// The number of an event: unique, since pages and single events draw from one sequence.

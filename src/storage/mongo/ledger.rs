@@ -1,5 +1,7 @@
 //! The role of the campaign ledger.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
@@ -10,7 +12,7 @@ use super::{
     core::Core,
     failure::OrFailed,
     failures::failures,
-    history::history,
+    history::{heard, history},
     notification_row::{app_of, find_one, uuid_of},
     page_rows::{events_of, open_pages_of, pages_below},
     records::{EventOrder, event, ready},
@@ -129,6 +131,10 @@ impl CampaignLedger for Mongo {
         });
         let events = events.await?;
         self.inner.events.order(|reply| EventOrder { events, reply }).await
+    }
+
+    async fn heard(&self, notification: NotificationId) -> Result<BTreeMap<EventKind, u64>> {
+        self.run(|core| async move { heard(&core, notification).await }).await
     }
 
     async fn history(

@@ -21,6 +21,9 @@ mod failure;
 mod failures;
 mod filter;
 mod history;
+mod label_gate;
+mod label_index;
+mod labels;
 mod ledger;
 mod notification_row;
 mod notifications;
@@ -139,6 +142,7 @@ impl Mongo {
             ledger: Arc::new(self.clone()),
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
+            labels: Arc::new(self.clone()),
         }
     }
 

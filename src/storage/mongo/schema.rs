@@ -27,11 +27,13 @@ pub(super) const DOCUMENTS: &str = "documents";
 pub(super) const SEQUENCES: &str = "sequences";
 /// Holds the one document that has every changed rate.
 pub(super) const RATES: &str = "rates";
+/// A document for each app whose labels were changed under quotas, so that changes wait for each other.
+pub(super) const LABELS: &str = "labels";
 /// Holds the one document that `ping` writes.
 pub(super) const HEALTH: &str = "health";
 
 /// Every collection of the store.
-pub(super) const ALL: [&str; 11] = [
+pub(super) const ALL: [&str; 12] = [
     DEVICES,
     NOTIFICATIONS,
     LEDGER,
@@ -42,6 +44,7 @@ pub(super) const ALL: [&str; 11] = [
     DOCUMENTS,
     SEQUENCES,
     RATES,
+    LABELS,
     HEALTH,
 ];
 
@@ -50,6 +53,7 @@ pub(super) const BY_ATTRIBUTE: &str = "by_attribute";
 pub(super) const BY_EXTERNAL_ID: &str = "by_external_id";
 pub(super) const BY_TOKEN: &str = "by_token";
 pub(super) const BY_NUMBER: &str = "by_number";
+pub(super) const BY_TAG: &str = "by_tag";
 
 /// First version with what the store relies on: clustered collections, and updates by pipeline that
 /// read the server's clock.
@@ -77,6 +81,28 @@ pub(super) async fn prepare(database: &Database) -> Result<()> {
             .await
             .or_failed("make the indexes")?;
     }
+    repeat_tags(database).await
+}
+
+/// Devices written before tags were counted do not repeat them in `j`; once for a database.
+async fn repeat_tags(database: &Database) -> Result<()> {
+    const DOING: &str = "repeat the devices' tags for their index";
+    let done = doc! { "_id": "tags repeated" };
+    let labels = database.collection::<Document>(LABELS);
+    if labels.find_one(done.clone()).await.or_failed(DOING)?.is_some() {
+        return Ok(());
+    }
+    let tags = doc! { "$filter": { "input": "$p", "cond": { "$eq": ["$$this.k", "@tag"] } } };
+    let tags = doc! { "$map": { "input": tags, "in": "$$this.v" } };
+    let missing = doc! { "p.k": "@tag", "j": { "$exists": false } };
+    let repeat = vec![doc! { "$set": { "j": tags } }];
+    let devices = database.collection::<Document>(DEVICES);
+    devices.update_many(missing, repeat).await.or_failed(DOING)?;
+    labels
+        .update_one(done, doc! { "$set": { "done": true } })
+        .upsert(true)
+        .await
+        .or_failed(DOING)?;
     Ok(())
 }
 
@@ -106,6 +132,7 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 5] {
         unique(BY_TOKEN, doc! { "a": 1, "t": 1 }, Some(doc! { "t": { "$exists": true } })),
         unique(BY_NUMBER, doc! { "a": 1, "n": 1 }, None),
         plain(BY_ATTRIBUTE, doc! { "a": 1, "p.k": 1, "p.v": 1, "_id": 1 }),
+        partial(BY_TAG, doc! { "a": 1, "j": 1, "d": 1 }, doc! { "j": { "$exists": true } }),
     ];
     let notifications = vec![
         unique("by_number", doc! { "n": 1 }, None),
@@ -135,6 +162,12 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 5] {
 
 fn plain(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+fn partial(name: &str, keys: Document, of: Document) -> IndexModel {
+    let options =
+        IndexOptions::builder().name(name.to_owned()).partial_filter_expression(of).build();
     IndexModel::builder().keys(keys).options(options).build()
 }
 

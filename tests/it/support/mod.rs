@@ -5,6 +5,7 @@ pub mod mongod;
 pub mod nodes;
 pub mod npm;
 pub mod proxy;
+pub mod python;
 pub mod server;
 pub mod signed;
 pub mod stores;

@@ -45,7 +45,7 @@ impl Mongod {
     /// A replica set of `members`, with a primary.
     pub async fn start(members: usize) -> Self {
         let program = program();
-        let members: Vec<Member> = (0..members).map(|_| Member::start(&program)).collect();
+        let members: Vec<Member> = (0..members).map(|_| Member::start(&program, true)).collect();
         members.iter().for_each(Member::wait_until_listening);
         let hosts: Vec<String> =
             members.iter().map(|member| format!("127.0.0.1:{}", member.port)).collect();
@@ -69,6 +69,14 @@ impl Mongod {
         let answer = client.database("admin").run_command(doc! { "ping": 1 }).await;
         answer.expect("the replica set elects a primary");
         Self { members, uri }
+    }
+
+    /// A server that is no replica set.
+    pub async fn standalone() -> Self {
+        let member = Member::start(&program(), false);
+        member.wait_until_listening();
+        let uri = format!("mongodb://127.0.0.1:{}/NAME?directConnection=true", member.port);
+        Self { members: vec![member], uri }
     }
 
     /// One member that all tests of this process share; it ends with the process.
@@ -124,13 +132,14 @@ extern "C" fn end_shared() {
 }
 
 impl Member {
-    fn start(program: &Path) -> Self {
+    fn start(program: &Path, replicated: bool) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let log = File::create(directory.path().join("log")).expect("a log file");
         let port = free_port();
         let mut command = Command::new(program);
         command
-            .args(["--bind_ip", "127.0.0.1", "--replSet", "test", "--nounixsocket"])
+            .args(["--bind_ip", "127.0.0.1", "--nounixsocket"])
+            .args(if replicated { &["--replSet", "test"][..] } else { &[] })
             .args(["--wiredTigerCacheSizeGB", "1"])
             .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
             .args(["--port", &port.to_string()])
@@ -213,7 +222,7 @@ pub fn program() -> PathBuf {
         .clone()
 }
 
-/// Where the tests keep what they fetch.
+/// Where tests keep what they fetch.
 pub fn cache() -> PathBuf {
     let root = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let root =

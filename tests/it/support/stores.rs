@@ -33,6 +33,10 @@ pub trait Backend: Sized + Send + Sync {
     async fn fresh() -> Self;
     /// Opens what is there. What was opened before must have been dropped.
     async fn open(&self) -> Stores;
+    /// Opens it a second time, for another node; none where a store has one node.
+    async fn another_node(&self) -> Option<Stores> {
+        None
+    }
 }
 
 /// The embedded store in a temporary directory.
@@ -88,6 +92,10 @@ impl Backend for MongoBackend {
     async fn open(&self) -> Stores {
         let store = Mongo::connect(&self.uri(), MongoOptions::default()).await;
         store.expect("the store opens").stores()
+    }
+
+    async fn another_node(&self) -> Option<Stores> {
+        Some(self.open().await)
     }
 }
 

@@ -112,6 +112,7 @@ impl<'a> Question<'a> {
                 .get(key.as_str())
                 .map_or_else(Cow::default, |values| values.satisfying(&leaf.test, self.now)),
             Key::Field(Field::Platform) => self.platforms(&leaf.test),
+            Key::Field(Field::Id) => self.numbers(&leaf.test),
             Key::Field(Field::LastSeen) => self.moments(&self.index.last_seen, &leaf.test),
             Key::Field(Field::CreatedAt) => self.moments(&self.index.created_at, &leaf.test),
             Key::Field(field) => self
@@ -131,6 +132,26 @@ impl<'a> Question<'a> {
             }
         }
         union.finish()
+    }
+
+    /// Who has a number that satisfies the test.
+    fn numbers(&self, test: &Test) -> Cow<'a, RoaringBitmap> {
+        let all = &self.app.all;
+        let named = |numbers: &[i64]| -> RoaringBitmap {
+            numbers.iter().filter_map(|number| u32::try_from(*number).ok()).collect()
+        };
+        match test {
+            Test::Exists => Cow::Borrowed(all),
+            Test::Compare(Comparison::Eq, Number::Int(wanted)) => {
+                Cow::Owned(named(&[*wanted]) & all)
+            }
+            Test::Compare(comparison, Number::Int(wanted)) => {
+                let holds = |id: &u32| comparison.holds(&i64::from(*id), wanted);
+                Cow::Owned(all.iter().filter(holds).collect())
+            }
+            Test::IntIn(wanted) => Cow::Owned(named(wanted) & all),
+            _ => Cow::default(),
+        }
     }
 
     /// Who has a moment that satisfies the test.

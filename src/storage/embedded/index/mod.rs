@@ -8,6 +8,7 @@
 mod apply;
 mod compile;
 mod count;
+mod labels;
 mod load;
 mod merge;
 mod posting;
@@ -120,7 +121,7 @@ impl AppIndex {
             Field::Alias => Some(&self.alias),
             Field::Timezone => Some(&self.timezone),
             Field::Locale => Some(&self.locale),
-            Field::Platform | Field::LastSeen | Field::CreatedAt => None,
+            Field::Platform | Field::LastSeen | Field::CreatedAt | Field::Id => None,
         }
     }
 

@@ -109,6 +109,15 @@ impl Posting {
         self.is_empty()
     }
 
+    /// How many are in it.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Inline { len, .. } => u64::from(*len),
+            Self::Few(ids) => ids.len() as u64,
+            Self::Many(bitmap) => bitmap.len(),
+        }
+    }
+
     /// Whether none is in it.
     pub(super) fn is_empty(&self) -> bool {
         match self {
