@@ -3,8 +3,10 @@
 engagelab_clients.py BASE_URL APP_KEY MASTER_SECRET
 """
 
+import json
 import sys
 import time
+import urllib.request
 
 import engagelab
 import jpush
@@ -40,6 +42,14 @@ def finished(msg_id, targets):
             return counts
         assert time.monotonic() < deadline, counts
         time.sleep(0.02)
+
+
+def limit(per_second):
+    """Sets the app's rate, which EngageLab's API has no call for."""
+    body = json.dumps({"app": per_second}).encode()
+    request = urllib.request.Request(f"{BASE}/limits", data=body, method="PUT")
+    request.add_header("Authorization", f"Bearer {SECRET}")
+    urllib.request.urlopen(request, timeout=30).close()
 
 
 def push(to, **body):
@@ -127,7 +137,12 @@ client.push.send(push(to(alias=["anna"]), notification=None, message=message))
 assert client.push.validate(push("all")).msg_id.isdigit()
 refused(lambda: client.push.send(push(to(registration_id=["nobody"]))), 400, 20101)
 refused(lambda: client.push.send(push(None)), 400, 21002)
-# What was sent cannot be taken back; that it is told is all there is to see here.
+# At one push a second there is time to take one back; what was sent cannot be.
+limit(1)
+slow = client.push.send(push("all"))
+assert client.push.withdraw(slow.msg_id).msg_id == slow.msg_id
+limit(0)
+refused(lambda: client.push.withdraw(slow.msg_id), 400, 21003)
 refused(lambda: client.push.withdraw(sent.msg_id), 400, 21003)
 
 # What is taken away is gone.
