@@ -15,7 +15,7 @@ use super::{
     device_row::{read_device, unreachable, write_pruned},
     failure::{OrFailed, corrupt},
     filter::compile,
-    position::whole,
+    position::{parts_of, whole},
     register::DeviceOrder,
     schema::{BY_NUMBER, DEVICES},
 };
@@ -23,7 +23,6 @@ use crate::{
     domain::{
         Result,
         audience::Clause,
-        campaign::Span,
         device::{Device, DeviceEdit, DevicePlatform, Registration, SendPlatform, Unreachable},
         ids::{AppName, DeviceId},
         timestamp::Timestamp,
@@ -39,8 +38,13 @@ impl DeviceStore for Mongo {
         registrations: Vec<Registration>,
         now: Timestamp,
     ) -> Result<Vec<Result<Device>>> {
-        let name = app.clone();
-        let app = self.run(|core| async move { core.app_number(&name).await }).await?;
+        let app = match self.inner.core.seen_app(app) {
+            Some(app) => app,
+            None => {
+                let name = app.clone();
+                self.run(|core| async move { core.app_number(&name).await }).await?
+            }
+        };
         let order = |reply| DeviceOrder::Register { app, registrations, now, reply };
         self.inner.devices.order(order).await
     }
@@ -135,6 +139,9 @@ impl DeviceStore for Mongo {
 impl Mongo {
     /// An app's number, if anything of it is stored.
     pub(super) async fn app(&self, app: &AppName) -> Result<Option<i32>> {
+        if let Some(number) = self.inner.core.seen_app(app) {
+            return Ok(Some(number));
+        }
         let app = app.clone();
         self.run(|core| async move { core.find_app(&app).await }).await
     }
@@ -188,11 +195,6 @@ async fn search(core: &Core, app: i32, query: &DeviceQuery) -> Result<Found<Devi
     };
     let (total, items) = try_join(total, items).await?;
     Ok(Found { total, items })
-}
-
-/// The devices of a stretch.
-pub(super) fn parts_of(span: Span) -> Document {
-    doc! { "_id": { "$gt": span.after.0.cast_signed(), "$lte": span.upto.0.cast_signed() } }
 }
 
 async fn count(

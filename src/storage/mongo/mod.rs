@@ -30,6 +30,7 @@ mod register;
 mod schema;
 mod sequences;
 mod shards;
+mod spread;
 mod targets;
 mod writer;
 
