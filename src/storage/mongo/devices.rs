@@ -45,8 +45,9 @@ impl DeviceStore for Mongo {
                 self.run(|core| async move { core.app_number(&name).await }).await?
             }
         };
-        let order = |reply| DeviceOrder::Register { app, registrations, now, reply };
-        self.inner.devices.order(order).await
+        let first = registrations.first().map(|first| first.external_id.as_str());
+        let lane = self.inner.devices.of(&(app, first.unwrap_or_default()));
+        lane.order(|reply| DeviceOrder::Register { app, registrations, now, reply }).await
     }
 
     async fn edit(
@@ -57,14 +58,16 @@ impl DeviceStore for Mongo {
         now: Timestamp,
     ) -> Result<Option<Device>> {
         let Some(app) = self.app(app).await? else { return Ok(None) };
+        let lane = self.inner.devices.of(&(app, external_id));
         let name = (app, external_id.to_owned());
-        self.inner.devices.order(|reply| DeviceOrder::Edit { name, edit, now, reply }).await
+        lane.order(|reply| DeviceOrder::Edit { name, edit, now, reply }).await
     }
 
     async fn remove(&self, app: &AppName, external_id: &str) -> Result<bool> {
         let Some(app) = self.app(app).await? else { return Ok(false) };
+        let lane = self.inner.devices.of(&(app, external_id));
         let name = (app, external_id.to_owned());
-        self.inner.devices.order(|reply| DeviceOrder::Remove { name, reply }).await
+        lane.order(|reply| DeviceOrder::Remove { name, reply }).await
     }
 
     async fn get(&self, app: &AppName, external_id: &str) -> Result<Option<Device>> {
