@@ -118,7 +118,7 @@ async fn make(core: &Core, notification: NotificationId, round: u16) -> Result<R
     let field = |name: &str| planned.get_i64(name).map_err(|_| corrupt("a round"));
     let app = planned.get_i32("a").map_err(|_| corrupt("a round"))?;
     let now = Timestamp(field("now")?);
-    let mut filter = doc! { "a": app };
+    let mut filter = Document::new();
     if round > 0 {
         let text = planned.get_str("failures").ok();
         let wanted: Option<FailureFilter> = text
@@ -134,6 +134,10 @@ async fn make(core: &Core, notification: NotificationId, round: u16) -> Result<R
     let mut way = Route::Scan;
     if let Some(clause) = &clause {
         way = route(core, app, clause, now).await?;
+        if way == Route::Attribute {
+            // Its index begins with the app; a stretch holds no other's devices.
+            filter.insert("a", app);
+        }
         filter.insert("$and", vec![compile(clause, now)?]);
     }
     Ok(Round { filter, route: way, failed: None })

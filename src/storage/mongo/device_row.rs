@@ -37,6 +37,8 @@ pub(super) fn write_device(app: i32, device: &Device) -> Result<Document> {
     let place = position(app, device.id)?.0;
     let mut row = doc! {
         "_id": place.cast_signed(),
+        // First, because each test of a condition looks for it anew, field by field.
+        "p": attributes(device),
         "a": app,
         "n": device.id.0.cast_signed(),
         "b": i32::from(device.random_bucket),
@@ -47,7 +49,6 @@ pub(super) fn write_device(app: i32, device: &Device) -> Result<Document> {
         "c": device.created_at.0,
         "r": device.registered_at.0,
         "l": device.last_seen.0,
-        "p": attributes(device),
     };
     if let Some(token) = &device.push_token {
         row.insert("t", token);
@@ -255,14 +256,15 @@ pub(super) fn unreachable(
 }
 
 /// A document may have 16 MB; one that comes near is refused before it is sent.
-pub(super) fn check_size(row: &Document) -> Result<()> {
+pub(super) fn check_size(device: &Device) -> Result<()> {
     const MOST: usize = 15 << 20;
-    let text = |scalar: &Bson| {
-        scalar.as_document().map_or(0, |entry| {
-            64 + entry.get_str("k").map_or(0, str::len) + entry.get_str("v").map_or(0, str::len)
-        })
+    let held = |scalar: &Scalar| 64 + if let Scalar::Text(text) = scalar { text.len() } else { 0 };
+    let property = |(key, value): (&String, &PropertyValue)| match value {
+        PropertyValue::One(scalar) => key.len() + held(scalar),
+        PropertyValue::List(list) => list.iter().map(|scalar| key.len() + held(scalar)).sum(),
     };
-    let bytes: usize = row.get_array("p").into_iter().flatten().map(text).sum();
+    let tags = device.tags.iter().map(|tag| 64 + tag.len()).sum::<usize>();
+    let bytes = tags + device.properties.iter().map(property).sum::<usize>();
     if bytes > MOST {
         return Err(Error::invalid("properties", "the device's properties are over 15 MB in all"));
     }

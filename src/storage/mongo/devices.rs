@@ -118,6 +118,29 @@ impl DeviceStore for Mongo {
             .await
     }
 
+    async fn reaches_any(
+        &self,
+        app: &AppName,
+        clause: Option<&Clause>,
+        configured: &[SendPlatform],
+        now: Timestamp,
+    ) -> Result<bool> {
+        let Some(app) = self.app(app).await? else { return Ok(false) };
+        let (clause, configured) = (clause.cloned(), configured.to_vec());
+        self.run(|core| async move {
+            let (mut matching, way) = audience(&core, app, clause.as_ref(), now).await?;
+            let known = configured.iter().filter(|one| **one != SendPlatform::Unknown);
+            let known: Vec<i32> = known.map(|one| i32::from(one.number())).collect();
+            matching.insert("s", doc! { "$in": known });
+            matching.insert("t", doc! { "$exists": true });
+            matching.insert("g", doc! { "$exists": false });
+            let any = core.documents(DEVICES).find_one(matching).hint(way.hint());
+            let any = any.projection(doc! { "_id": 1 }).await;
+            Ok(any.or_failed("look for anyone who can be reached")?.is_some())
+        })
+        .await
+    }
+
     async fn prune(&self, app: &AppName, orders: Vec<PruneOrder>, now: Timestamp) -> Result<u64> {
         let Some(app) = self.app(app).await? else { return Ok(0) };
         let prune = move |order: &PruneOrder| {
@@ -208,13 +231,7 @@ async fn count(
     now: Timestamp,
 ) -> Result<AudienceCount> {
     const DOING: &str = "count an audience";
-    let mut matching = parts_of(whole(app));
-    matching.insert("a", app);
-    let mut way = Route::Scan;
-    if let Some(clause) = clause {
-        matching.insert("$and", vec![compile(clause, now)?]);
-        way = route(core, app, clause, now).await?;
-    }
+    let (matching, way) = audience(core, app, clause, now).await?;
     let has = |field: &str| doc! { "$gt": [format!("${field}"), Bson::Null] };
     let group = doc! {
         "_id": { "s": "$s", "d": "$d", "t": has("t"), "g": has("g") },
@@ -229,6 +246,23 @@ async fn count(
         add(&mut count, group, configured).ok_or_else(|| corrupt("a count"))?;
     }
     Ok(count)
+}
+
+/// The filter of an audience, and the way to find who passes it.
+async fn audience(
+    core: &Core,
+    app: i32,
+    clause: Option<&Clause>,
+    now: Timestamp,
+) -> Result<(Document, Route)> {
+    let mut matching = parts_of(whole(app));
+    matching.insert("a", app);
+    let mut way = Route::Scan;
+    if let Some(clause) = clause {
+        matching.insert("$and", vec![compile(clause, now)?]);
+        way = route(core, app, clause, now).await?;
+    }
+    Ok((matching, way))
 }
 
 fn add(count: &mut AudienceCount, group: &Document, configured: &[SendPlatform]) -> Option<()> {

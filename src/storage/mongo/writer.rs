@@ -88,8 +88,7 @@ pub(super) struct Lanes<O>(Vec<Group<O>>);
 impl<O: Send + 'static> Lanes<O> {
     /// Starts a task for each lane.
     pub(super) fn start(start: impl Fn() -> Group<O>) -> Self {
-        let n = std::env::var("LANES").ok().and_then(|v| v.parse().ok()).unwrap_or(LANES);
-        Self((0..n).map(|_| start()).collect())
+        Self((0..LANES).map(|_| start()).collect())
     }
 
     /// The lane of what `about` names.
