@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use fanfare::demo::{
     self,
     mongod::{self, Mongod},
-    processes::{Gateways, Server},
+    processes::{Api, Gateways, Server},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Plan,
@@ -63,13 +63,15 @@ fn measure_push(plan: &Plan, directory: &Path, mongod: &Mongod, table: &mut Tabl
         let (gateways, servers) = store.open(plan, directory)?;
         demo::register(&servers[0].api(&gateways), plan.devices, |_| {})?;
     }
-    let [mut embedded, mut one, mut several] = [vec![], vec![], vec![]];
+    let [mut embedded, mut one, mut several, mut matched] = [vec![], vec![], vec![], vec![]];
     for _ in 0..plan.runs {
-        embedded.push(stores[0].campaign(plan, directory)?);
-        one.push(stores[1].campaign(plan, directory)?);
-        several.push(stores[2].campaign(plan, directory)?);
+        embedded.push(stores[0].campaign(plan, directory, everyone)?);
+        one.push(stores[1].campaign(plan, directory, everyone)?);
+        several.push(stores[2].campaign(plan, directory, everyone)?);
+        matched.push(stores[1].campaign(plan, directory, demo::create)?.mongod);
     }
     add_lines(table, &embedded, &one, &several);
+    table.add("MongoDB: mongod's CPU a push, the demo's condition", &matched, "µs", "");
     Ok(())
 }
 
@@ -100,6 +102,12 @@ fn add_lines(table: &mut Table, embedded: &[Sample], one: &[Sample], several: &[
     table.add(&format!("{NODES} nodes: mongod's CPU a push"), &all(several, mongod), "µs", "");
 }
 
+/// Creates a notification for every device; its uuid.
+fn everyone(api: &Api) -> Result<String> {
+    let created = api.post("/notifications", &json!({ "title": "Doors open at eight" }))?;
+    Ok(created["uuid"].as_str().context("the notification has no uuid")?.to_owned())
+}
+
 /// Where a campaign's devices are kept, and by how many nodes it is sent.
 #[derive(Clone, Copy)]
 enum Store<'a> {
@@ -126,11 +134,16 @@ impl Store<'_> {
         Ok((gateways, servers))
     }
 
-    /// Sends one campaign to the demo's audience.
-    fn campaign(self, plan: &Plan, directory: &Path) -> Result<Sample> {
+    /// Sends the campaign that `create` creates.
+    fn campaign(
+        self,
+        plan: &Plan,
+        directory: &Path,
+        create: fn(&Api) -> Result<String>,
+    ) -> Result<Sample> {
         let (gateways, servers) = self.open(plan, directory)?;
         let api = servers[0].api(&gateways);
-        let uuid = demo::create(&api)?;
+        let uuid = create(&api)?;
         let engine = || servers.iter().map(Server::cpu).sum::<Option<Duration>>();
         let database = || match self {
             Self::Embedded => Some(Duration::ZERO),
@@ -146,7 +159,7 @@ impl Store<'_> {
             after.saturating_sub(before).as_secs_f64() * 1e6 / pushes
         };
         for server in servers {
-            // Asked to end, so that the next node of that name finds no lease of its own.
+            // Asked to end, so that the next campaign waits for no lease.
             server.terminate()?;
         }
         Ok(Sample { took, engine: each(before.0, after.0), mongod: each(before.1, after.1) })

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use fanfare::{
     domain::{
         ErrorKind,
+        audience::Clause,
         device::{
             Device, DeviceEdit, DevicePlatform, MAX_PROPERTIES, PropertyValue, Registration,
             Scalar, SendPlatform, Unreachable,
