@@ -63,7 +63,8 @@ fn measure_push(plan: &Plan, directory: &Path, mongod: &Mongod, table: &mut Tabl
         let (gateways, servers) = store.open(plan, directory)?;
         demo::register(&servers[0].api(&gateways), plan.devices, |_| {})?;
     }
-    let [mut embedded, mut one, mut several, mut matched] = [vec![], vec![], vec![], vec![]];
+    let [mut embedded, mut one, mut several] = [vec![], vec![], vec![]];
+    let mut matched = vec![];
     for _ in 0..plan.runs {
         embedded.push(stores[0].campaign(plan, directory, everyone)?);
         one.push(stores[1].campaign(plan, directory, everyone)?);
