@@ -105,7 +105,8 @@ fn add_lines(table: &mut Table, embedded: &[Sample], one: &[Sample], several: &[
 
 /// Creates a notification for every device; its uuid.
 fn everyone(api: &Api) -> Result<String> {
-    let created = api.post("/notifications", &json!({ "title": "Doors open at eight" }))?;
+    let message = json!({ "title": "Doors open at eight", "body": "See you tonight!" });
+    let created = api.post("/notifications", &message)?;
     Ok(created["uuid"].as_str().context("the notification has no uuid")?.to_owned())
 }
 
