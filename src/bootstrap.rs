@@ -12,11 +12,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     api::{self, ApiState},
     cluster::{
-        Cluster,
+        Cluster, Ways,
         alone::Alone,
         mongo::{MongoCluster, MongoClusterOptions},
     },
-    domain::{self, ids::AppName, timestamp::Timestamp},
+    domain::{self, device::SendPlatform, ids::AppName, timestamp::Timestamp},
     engine::{self, AppTransports, EngineHandle},
     services::Services,
     settings::{AppSettings, LimitSettings, Problem, Settings, StorageKind},
@@ -145,10 +145,25 @@ async fn open_stores(settings: &Settings) -> Result<(Stores, Arc<dyn Cluster>), 
             tracing::info!(node, "joining the nodes of this store");
             let mut options = MongoClusterOptions::new(node);
             options.lease_time = Duration::from_secs(settings.cluster.lease_seconds);
+            options.ways = ways(settings);
             let cluster = MongoCluster::join(uri, options).await?;
             Ok((stores, Arc::new(cluster)))
         }
     }
+}
+
+/// The ways out that the settings give this node.
+fn ways(settings: &Settings) -> Ways {
+    let of = |app: AppSettings| {
+        let mail = settings.mail_of(&app.name).is_some();
+        let has = [
+            (app.apns.is_some(), SendPlatform::Apns),
+            (app.fcm.is_some(), SendPlatform::Fcm),
+            (mail, SendPlatform::Email),
+        ];
+        has.into_iter().filter(|(has, _)| *has).map(move |(_, way)| (AppName::new(&app.name), way))
+    };
+    settings.effective_apps().into_iter().flat_map(of).collect()
 }
 
 /// A store's error for the operator. It tells its causes itself, so they are not kept behind it to be

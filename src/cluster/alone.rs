@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Cluster, Lease};
+use super::{Cluster, Lease, LiveNode, Ways};
 use crate::domain::{Result, campaign::ShardKey, timestamp::Timestamp};
 
 /// The only node.
@@ -25,8 +25,8 @@ impl Cluster for Alone {
         Ok(Timestamp::now())
     }
 
-    async fn live_nodes(&self) -> Result<Vec<String>> {
-        Ok(vec![self.node().to_owned()])
+    async fn live_nodes(&self) -> Result<Vec<LiveNode>> {
+        Ok(vec![LiveNode { name: self.node().to_owned(), ways: Ways::new() }])
     }
 
     async fn lease(&self, shards: &[ShardKey], want: usize) -> Result<Vec<Lease>> {

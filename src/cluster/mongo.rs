@@ -7,7 +7,7 @@
 //! of their own, `nodes`.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
@@ -17,13 +17,15 @@ use async_trait::async_trait;
 use futures_util::{TryStreamExt, future::try_join_all};
 use mongodb::{
     Client, Collection, Database, IndexModel,
-    bson::{Binary, Document, doc, spec::BinarySubtype},
+    bson::{Binary, Bson, Document, doc, spec::BinarySubtype},
     error::{Error as DriverError, ErrorKind},
     options::{ClientOptions, IndexOptions, ReturnDocument, WriteConcern},
 };
 
-use super::{Cluster, Lease};
-use crate::domain::{Error, Result, campaign::ShardKey, timestamp::Timestamp};
+use super::{Cluster, Lease, LiveNode, Ways};
+use crate::domain::{
+    Error, Result, campaign::ShardKey, device::SendPlatform, ids::AppName, timestamp::Timestamp,
+};
 
 /// The store's names.
 const DEFAULT_DATABASE: &str = "fanfare";
@@ -37,6 +39,8 @@ const AT_ONCE: usize = 16;
 pub struct MongoClusterOptions {
     /// This node's name; no other may have it.
     pub node: String,
+    /// The ways out that this node has.
+    pub ways: Ways,
     /// How long a lease holds without being renewed, and how long a silent node counts as living.
     pub lease_time: Duration,
 }
@@ -44,7 +48,7 @@ pub struct MongoClusterOptions {
 impl MongoClusterOptions {
     /// Ten seconds, and the default for everything else.
     pub fn new(node: impl Into<String>) -> Self {
-        Self { node: node.into(), lease_time: Duration::from_secs(10) }
+        Self { node: node.into(), ways: Ways::new(), lease_time: Duration::from_secs(10) }
     }
 }
 
@@ -67,7 +71,7 @@ struct Inner {
 /// shards nor all of a rate.
 #[derive(Default)]
 struct KnownNodes {
-    names: BTreeSet<String>,
+    nodes: BTreeMap<String, Ways>,
     /// Nobody is forgotten before.
     kept_until: Option<Instant>,
 }
@@ -76,10 +80,10 @@ impl KnownNodes {
     /// Takes in what a question answered that was asked then; who lives, in the order of names.
     fn take_in(
         &mut self,
-        listed: Result<Vec<String>>,
+        listed: Result<Vec<LiveNode>>,
         asked: Instant,
         lease_time: Duration,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<LiveNode>> {
         let now = Instant::now();
         // An answer that took so long waited for the database.
         if listed.is_err() || now - asked > lease_time / 4 {
@@ -87,10 +91,12 @@ impl KnownNodes {
         }
         let listed = listed?;
         if self.kept_until.is_none_or(|until| until < now) {
-            self.names.clear();
+            self.nodes.clear();
         }
-        self.names.extend(listed);
-        Ok(self.names.iter().cloned().collect())
+        self.nodes.extend(listed.into_iter().map(|node| (node.name, node.ways)));
+        let node =
+            |(name, ways): (&String, &Ways)| LiveNode { name: name.clone(), ways: ways.clone() };
+        Ok(self.nodes.iter().map(node).collect())
     }
 }
 
@@ -162,19 +168,23 @@ async fn keep_beating(inner: Weak<Inner>) {
 impl Inner {
     async fn beat(&self) -> Result<()> {
         // Until when this node counts as living is its own to say: others' leases may be of other lengths.
-        let seen = vec![doc! { "$set": { "seen": "$$NOW", "until": self.until() } }];
+        let ways = self.options.ways.iter().map(|(app, provider)| {
+            doc! { "app": app.as_str(), "provider": i32::from(provider.number()) }
+        });
+        let ways = doc! { "$literal": ways.collect::<Vec<_>>() };
+        let seen = doc! { "$set": { "seen": "$$NOW", "until": self.until(), "ways": ways } };
+        let seen = vec![seen];
         let beat = self.nodes.update_one(doc! { "_id": &self.options.node }, seen).upsert(true);
         beat.await.map(drop).map_err(|error| failed("store a heartbeat", error))
     }
 
-    async fn list_nodes(&self) -> Result<Vec<String>> {
+    async fn list_nodes(&self) -> Result<Vec<LiveNode>> {
         const DOING: &str = "list the nodes";
         let living = doc! { "$expr": { "$gt": ["$until", "$$NOW"] } };
         let living = self.nodes.find(living).await;
         let living = living.map_err(|error| failed(DOING, error))?;
         let living: Vec<_> = living.try_collect().await.map_err(|error| failed(DOING, error))?;
-        let name = |row: &Document| row.get_str("_id").map(str::to_owned).ok();
-        Ok(living.iter().filter_map(name).collect())
+        Ok(living.iter().filter_map(read_node).collect())
     }
 
     async fn forget_old_nodes(&self) -> Result<()> {
@@ -239,16 +249,16 @@ impl Inner {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        let keys: Vec<_> = leases.iter().map(|lease| key(lease.shard)).collect();
-        let own = doc! { "_id": { "$in": keys }, "owner": &self.options.node };
+        let shards: Vec<_> = leases.iter().map(|lease| lease.shard).collect();
+        let own = doc! { "_id": among(&shards), "owner": &self.options.node };
         let prolonged = vec![doc! { "$set": { "until": self.until() } }];
-        let renewed = self.ledger.update_many(own, prolonged).await;
+        let renewed = self.ledger.update_many(own.clone(), prolonged).await;
         renewed.map_err(|error| failed("renew leases", error))?;
-        let mine: Vec<_> = leases.iter().map(|lease| self.mine(lease)).collect();
-        let kept = self.rows(doc! { "$or": mine }).await?;
+        let kept = self.rows(own).await?;
         let is_kept = |lease: &&Lease| {
-            let key = key(lease.shard);
-            kept.iter().any(|row| row.get_document("_id").ok() == Some(&key))
+            let (key, epoch) = (key(lease.shard), Ok(lease.epoch.cast_signed()));
+            let is_it = |row: &Document| row.get_document("_id").ok() == Some(&key);
+            kept.iter().any(|row| is_it(row) && row.get_i64("e") == epoch)
         };
         Ok(leases.iter().filter(is_kept).copied().collect())
     }
@@ -266,10 +276,20 @@ impl Inner {
     }
 
     async fn rows(&self, filter: Document) -> Result<Vec<Document>> {
-        let find = self.ledger.find(filter).projection(doc! { "_id": 1 }).await;
-        let find = find.map_err(|error| failed("look for free shards", error))?;
-        find.try_collect().await.map_err(|error| failed("look for free shards", error))
+        let find = self.ledger.find(filter).projection(doc! { "_id": 1, "e": 1 }).await;
+        let find = find.map_err(|error| failed("look at leases", error))?;
+        find.try_collect().await.map_err(|error| failed("look at leases", error))
     }
+}
+
+fn read_node(row: &Document) -> Option<LiveNode> {
+    let way = |way: &Bson| {
+        let way = way.as_document()?;
+        let provider = SendPlatform::from_number(way.get_i32("provider").ok()?.into())?;
+        Some((AppName::new(way.get_str("app").ok()?), provider))
+    };
+    let ways = row.get_array("ways").ok()?.iter().filter_map(way).collect();
+    Some(LiveNode { name: row.get_str("_id").ok()?.to_owned(), ways })
 }
 
 /// Shards that are not done and that nobody holds.
@@ -341,7 +361,7 @@ impl Cluster for MongoCluster {
         .await
     }
 
-    async fn live_nodes(&self) -> Result<Vec<String>> {
+    async fn live_nodes(&self) -> Result<Vec<LiveNode>> {
         let asked = Instant::now();
         let listed = self.run(|inner| async move { inner.list_nodes().await }).await;
         let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -382,8 +402,9 @@ impl Cluster for MongoCluster {
 mod tests {
     use super::*;
 
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
+    fn names(names: &[&str]) -> Vec<LiveNode> {
+        let node = |name: &&str| LiveNode { name: (*name).to_owned(), ways: Ways::new() };
+        names.iter().map(node).collect()
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
     shard::{ShardActor, ShardParts},
     supervise::{self, Guard, Probe, Seat},
 };
+use crate::cluster::{self, LiveNode};
 use crate::domain::{
     Error, Result,
     audience::{self, Clause},
@@ -229,6 +230,12 @@ async fn unreachable_audience(
     clause: Option<&Clause>,
     now: Timestamp,
 ) -> Result<Option<String>> {
+    let nodes = shared.cluster.live_nodes().await?;
+    let others = |node: &LiveNode| node.name != shared.cluster.node();
+    if cluster::able(&nodes, &notification.app).into_iter().all(others) {
+        // Not this node's to judge.
+        return Ok(None);
+    }
     let desks = shared.senders.of(&notification.app);
     let providers: Vec<_> = desks.iter().map(|desk| desk.transport.provider()).collect();
     let devices = &shared.stores.devices;

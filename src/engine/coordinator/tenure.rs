@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc};
 use tokio::time::Instant;
 
 use crate::{
-    cluster::Lease,
+    cluster::{self, Lease},
     domain::{
         Result,
         campaign::{Shard, ShardKey},
@@ -42,8 +42,7 @@ pub async fn look(shared: &Shared, run: &CampaignRun) -> Result<Tenure> {
         wake(shared, run);
         return Ok(Tenure { all_done, gained: Vec::new() });
     }
-    let nodes = shared.cluster.live_nodes().await?.len().max(1);
-    let fair = open.len().div_ceil(nodes);
+    let fair = fair_part(shared, run, open.len()).await?;
     let held: HashSet<ShardKey> = run.shards().iter().map(|desk| desk.key).collect();
     leave_surplus(shared, run, fair);
     let free: Vec<ShardKey> = open.into_iter().filter(|key| !held.contains(key)).collect();
@@ -56,6 +55,16 @@ pub async fn look(shared: &Shared, run: &CampaignRun) -> Result<Tenure> {
     let until = shared.cluster.lease_time().map(|time| asked + time);
     let gained = leases.into_iter().map(|lease| ShardDesk::new(lease, until)).collect();
     Ok(Tenure { all_done, gained })
+}
+
+/// How many of the open shards this node should hold: none where others have ways out that it lacks.
+async fn fair_part(shared: &Shared, run: &CampaignRun, open: usize) -> Result<usize> {
+    let nodes = shared.cluster.live_nodes().await?;
+    let able = cluster::able(&nodes, run.app());
+    let own = shared.cluster.node();
+    let is_left_out =
+        nodes.iter().any(|node| node.name == own) && able.iter().all(|node| node.name != own);
+    Ok(if is_left_out { 0 } else { open.div_ceil(able.len().max(1)) })
 }
 
 /// Takes desks away whose work has ended, and gives their leases back.
