@@ -164,8 +164,7 @@ impl Inner {
 
     async fn lease(&self, shards: &[ShardKey], want: usize) -> Result<Vec<Lease>> {
         let mut filter = free();
-        let keys: Vec<_> = shards.iter().map(|shard| key(*shard)).collect();
-        filter.insert("_id", doc! { "$in": keys });
+        filter.insert("_id", among(shards));
         let found = self.rows(filter).await?;
         let is_free = |shard: &&ShardKey| {
             let key = key(**shard);
@@ -212,6 +211,19 @@ impl Inner {
 fn free() -> Document {
     let ended = doc! { "$lte": [{ "$ifNull": ["$until", "$$NOW"] }, "$$NOW"] };
     doc! { "done": false, "$expr": ended }
+}
+
+/// Keys of these shards. A list of keys alone would have the server read the whole ledger, so it is told
+/// between which they lie; a campaign's pages lie beyond its shards.
+fn among(shards: &[ShardKey]) -> Document {
+    let order = |shard: &&ShardKey| (shard.notification.0, shard.round, shard.index);
+    let keys: Vec<_> = shards.iter().map(|shard| key(*shard)).collect();
+    let mut among = doc! { "$in": keys };
+    let (first, last) = (shards.iter().min_by_key(order), shards.iter().max_by_key(order));
+    if let (Some(first), Some(last)) = (first, last) {
+        among.extend(doc! { "$gte": key(*first), "$lte": key(*last) });
+    }
+    among
 }
 
 /// A shard's key in the ledger, as `storage/mongo/shards.rs` writes it.
