@@ -17,7 +17,8 @@ use crate::{
     table::{Table, median},
 };
 
-const UNLIMITED: &str = "[limits]\nfcm_per_second = 0\n";
+/// The gateways know no quota.
+pub const UNLIMITED: &str = "[limits]\nfcm_per_second = 0\n";
 const MIB: f64 = 1024.0;
 
 /// Runs the demo once; its JSON line.
@@ -79,7 +80,8 @@ fn five_leaves() -> Value {
     ]})
 }
 
-fn launch_and_wait(api: &demo::processes::Api, uuid: &str) -> Result<()> {
+/// Launches, and waits until all is sent.
+pub fn launch_and_wait(api: &demo::processes::Api, uuid: &str) -> Result<()> {
     api.post(&format!("/notifications/{uuid}/:launch"), &json!({}))?;
     while api.get(&format!("/notifications/{uuid}"))?["status"] != json!(2) {
         std::thread::sleep(Duration::from_millis(50));

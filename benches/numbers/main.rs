@@ -1,12 +1,16 @@
 //! The numbers the README states, measured in one run on this machine and printed as a table.
 //!
-//! `scripts/bench [--runs N] [--only push|memory|put|pause] [--devices N]`. Machines are noisy: read the
-//! ratios, which compare things measured side by side, before the absolute figures.
+//! `scripts/bench [--store embedded|mongodb] [--runs N] [--only push|memory|put|pause] [--devices N]`, of
+//! which `--store mongodb` knows `push` and `put`. Machines are noisy: read the ratios, which compare things
+//! measured side by side, before the absolute figures.
 
 mod campaign;
 mod clock;
+mod devices;
 mod loops;
+mod mongodb;
 mod put;
+mod single_writes;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +34,15 @@ pub struct Plan {
     pub devices: usize,
     /// One part alone.
     pub only: Option<String>,
+    /// On MongoDB, instead of the embedded store.
+    pub on_mongodb: bool,
+}
+
+impl Plan {
+    /// Whether a part is asked for.
+    pub fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
 }
 
 fn main() -> Result<()> {
@@ -38,6 +51,7 @@ fn main() -> Result<()> {
         runs: 5,
         devices: 1_000_000,
         only: None,
+        on_mongodb: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -46,6 +60,13 @@ fn main() -> Result<()> {
             "--runs" => plan.runs = value()?.parse()?,
             "--devices" => plan.devices = value()?.parse()?,
             "--only" => plan.only = Some(value()?),
+            "--store" => {
+                plan.on_mongodb = match value()?.as_str() {
+                    "embedded" => false,
+                    "mongodb" => true,
+                    other => anyhow::bail!("there is no store {other}"),
+                }
+            }
             // Another process of this same benchmark, the endpoint that PUT is compared with.
             "--bare-endpoint" => return put::serve_bare(),
             // What `cargo bench` adds by itself.
@@ -54,19 +75,28 @@ fn main() -> Result<()> {
         }
     }
     let mut table = Table::default();
-    let wanted = |part: &str| plan.only.as_deref().is_none_or(|only| only == part);
-    if wanted("push") {
-        loops::measure(&plan, &mut table)?;
-    }
-    if wanted("memory") {
-        campaign::measure_memory(&plan, &mut table)?;
-    }
-    if wanted("put") {
-        put::measure(&plan, &mut table)?;
-    }
-    if wanted("pause") {
-        campaign::measure_pause(&plan, &mut table)?;
+    if plan.on_mongodb {
+        mongodb::measure(&plan, &mut table)?;
+    } else {
+        measure(&plan, &mut table)?;
     }
     table.print();
+    Ok(())
+}
+
+/// What is asked for, on the embedded store.
+fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
+    if plan.wants("push") {
+        loops::measure(plan, table)?;
+    }
+    if plan.wants("memory") {
+        campaign::measure_memory(plan, table)?;
+    }
+    if plan.wants("put") {
+        put::measure(plan, table)?;
+    }
+    if plan.wants("pause") {
+        campaign::measure_pause(plan, table)?;
+    }
     Ok(())
 }

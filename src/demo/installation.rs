@@ -3,21 +3,21 @@
 
 use std::{
     collections::BTreeSet,
-    net::TcpListener,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::processes::{Api, Gateways, Owned, Server};
+use super::{
+    mongod::{self, Mongod},
+    processes::{Api, Gateways, Server},
+};
 
 /// The gateways know no quota, so the demo needs no limit. The key opens `/internal/state`.
 const SETTINGS: &str =
     "[limits]\nfcm_per_second = 0\n\n[internal]\nkeys = [\"the-demo-looks-at-its-own-nodes\"]\n";
 const INTERNAL_KEY: &str = "the-demo-looks-at-its-own-nodes";
-/// How long a mongod may take to listen.
-const MONGOD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The servers, running.
 pub struct Installation {
@@ -27,7 +27,7 @@ pub struct Installation {
     /// What the killed node had in hand, and when it was killed.
     orphaned: Option<(Instant, BTreeSet<String>)>,
     takeover: Option<Duration>,
-    _mongod: Option<Owned>,
+    _mongod: Option<Mongod>,
 }
 
 impl Installation {
@@ -46,7 +46,11 @@ impl Installation {
     ) -> Result<Self> {
         let (mongod, uri) = match uri {
             Some(uri) => (None, uri.to_owned()),
-            None => start_mongod(directory).map(|(mongod, uri)| (Some(mongod), uri))?,
+            None => {
+                let mongod = Mongod::start(&mongod::program(), directory)?;
+                let uri = mongod.uri("fanfare-demo");
+                (Some(mongod), uri)
+            }
         };
         let node = |index: usize| {
             let name = format!("node-{}", index + 1);
@@ -55,7 +59,7 @@ impl Installation {
         Ok(Self::of((0..count).map(node).collect::<Result<_>>()?, mongod))
     }
 
-    fn of(nodes: Vec<Server>, mongod: Option<Owned>) -> Self {
+    fn of(nodes: Vec<Server>, mongod: Option<Mongod>) -> Self {
         let (cpu_of_killed, orphaned, takeover) = (Duration::ZERO, None, None);
         Self { nodes, cpu_of_killed, orphaned, takeover, _mongod: mongod }
     }
@@ -116,33 +120,4 @@ fn shards_of(api: &Api) -> Result<BTreeSet<String>> {
     let state = api.internal_state(INTERNAL_KEY)?;
     let actors = state["actors"].as_object().context("the state has no actors")?;
     Ok(actors.keys().filter(|name| name.starts_with("shard ")).cloned().collect())
-}
-
-/// Starts a mongod of the demo's own, on a free port and an empty directory.
-fn start_mongod(directory: &Path) -> Result<(Owned, String)> {
-    let named = std::env::var_os("FANFARE_MONGOD").or(std::env::var_os("FANFARE_TEST_MONGOD"));
-    let program = named.map_or_else(|| PathBuf::from("mongod"), PathBuf::from);
-    let data = directory.join("mongod");
-    std::fs::create_dir_all(&data).context("failed to make mongod's directory")?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let log = directory.join("mongod.log");
-    let mut command = std::process::Command::new(&program);
-    command.args(["--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "1", "--port"]);
-    command.arg(port.to_string()).arg("--dbpath").arg(&data).arg("--logpath").arg(&log);
-    let child = command.stdout(std::process::Stdio::null()).spawn().with_context(|| {
-        let name = program.display();
-        format!(
-            "failed to start {name}: a cluster needs a MongoDB 6.0 or newer; put mongod on the PATH, \
-             name it in FANFARE_MONGOD, or give the --uri of one that runs"
-        )
-    })?;
-    let mongod = Owned::new(child);
-    let deadline = Instant::now() + MONGOD_PATIENCE;
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        if Instant::now() > deadline {
-            bail!("mongod does not listen; its log is {}", log.display());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok((mongod, format!("mongodb://127.0.0.1:{port}/fanfare-demo?directConnection=true")))
 }

@@ -7,6 +7,7 @@
 
 pub mod audience;
 mod installation;
+pub mod mongod;
 pub mod processes;
 mod progress;
 pub mod proof;

@@ -20,6 +20,11 @@ impl Owned {
     pub fn new(child: Child) -> Self {
         Self(child)
     }
+
+    /// The processor time it has spent, where the system tells.
+    pub fn cpu(&self) -> Option<Duration> {
+        cpu_of(self.0.id())
+    }
 }
 
 impl Drop for Owned {
@@ -28,6 +33,16 @@ impl Drop for Owned {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The processor time that a process has spent, where the system tells (Linux, proc(5) `stat`).
+pub fn cpu_of(process: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    // SAFETY: sysconf reads a constant of the system and touches no memory of ours.
+    let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok()?;
+    Some(Duration::from_secs_f64(ticks as f64 / per_second as f64))
 }
 
 /// Starts `program` with these arguments; it answers with one JSON line.
@@ -215,15 +230,9 @@ impl Server {
         Api { agent, base: self.base.clone(), secret: gateways.secret.clone() }
     }
 
-    /// The processor time it has spent, where the system tells (Linux, proc(5) `stat`).
+    /// The processor time it has spent, where the system tells.
     pub fn cpu(&self) -> Option<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id())).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks: u64 =
-            fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-        // SAFETY: sysconf reads a constant of the system and touches no memory of ours.
-        let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok()?;
-        Some(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+        self.process.cpu()
     }
 
     /// The most memory it has held, in KiB, where the system tells (Linux, proc(5) `status`).

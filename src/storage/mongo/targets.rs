@@ -22,9 +22,8 @@ use super::{
     audiences::Round,
     core::Core,
     device_row::unreachable,
-    devices::parts_of,
     failure::{OrFailed, corrupt, passes},
-    position::device,
+    position::{device, parts_of},
     schema::DEVICES,
 };
 use crate::domain::{
@@ -188,8 +187,12 @@ async fn read_failed(
     let upto = failed.partition_point(|(place, _)| *place <= span.upto.0);
     let wanted = &failed[from..upto.min(from.saturating_add(limit)).max(from)];
     let places: Vec<i64> = wanted.iter().map(|(place, _)| place.cast_signed()).collect();
-    let mut filter = round.filter.clone();
-    filter.insert("_id", doc! { "$in": places });
+    // A list of keys alone would have the server read every device of every app.
+    let mut filter = parts_of(span);
+    if let (Some(first), Some(last)) = (places.first(), places.last()) {
+        filter.insert("_id", doc! { "$in": &places, "$gte": first, "$lte": last });
+    }
+    filter.extend(round.filter.clone());
     let rows = core.raw(DEVICES).find(filter).sort(doc! { "_id": 1 }).hint(round.route.hint());
     let rows: Vec<_> = rows.await.or_failed(DOING)?.try_collect().await.or_failed(DOING)?;
     let mut targets = Vec::with_capacity(rows.len());
