@@ -232,11 +232,13 @@ async fn unreachable_audience(
     let desks = shared.senders.of(&notification.app);
     let providers: Vec<_> = desks.map(|desk| desk.transport.provider()).collect();
     let devices = &shared.stores.devices;
+    if devices.reaches_any(&notification.app, clause, &providers, now).await? {
+        return Ok(None);
+    }
     let count = devices.count(&notification.app, clause, &providers, now).await?;
-    let reachable: u64 = count.providers.values().sum();
     let without = count.unreachable.get(&Unreachable::NoCredentials).copied().unwrap_or(0);
     let reason = || "the app has no credentials for any matching platform".to_owned();
-    Ok((reachable == 0 && without > 0).then(reason))
+    Ok((count.providers.is_empty() && without > 0).then(reason))
 }
 
 impl Actor for CoordinatorActor {

@@ -127,6 +127,17 @@ pub trait DeviceStore: Send + Sync {
         now: Timestamp,
     ) -> Result<AudienceCount>;
 
+    /// Whether anyone of an audience can be reached, which may be quicker to tell than how many.
+    async fn reaches_any(
+        &self,
+        app: &AppName,
+        clause: Option<&Clause>,
+        configured: &[SendPlatform],
+        now: Timestamp,
+    ) -> Result<bool> {
+        Ok(!self.count(app, clause, configured, now).await?.providers.is_empty())
+    }
+
     /// Gives tokens up; how many were still current.
     async fn prune(&self, app: &AppName, orders: Vec<PruneOrder>, now: Timestamp) -> Result<u64>;
 }

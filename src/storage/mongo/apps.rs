@@ -21,10 +21,15 @@ use crate::domain::{Error, Result, ids::AppName};
 pub(super) struct Apps(RwLock<HashMap<AppName, i32>>);
 
 impl Core {
+    /// An app's number, if this node has seen it.
+    pub(super) fn seen_app(&self, app: &AppName) -> Option<i32> {
+        self.apps.0.read().unwrap_or_else(PoisonError::into_inner).get(app).copied()
+    }
+
     /// An app's number, if anything of it is stored.
     pub(super) async fn find_app(&self, app: &AppName) -> Result<Option<i32>> {
-        if let Some(number) = self.apps.0.read().unwrap_or_else(PoisonError::into_inner).get(app) {
-            return Ok(Some(*number));
+        if let Some(number) = self.seen_app(app) {
+            return Ok(Some(number));
         }
         let filter = doc! { "_id": app.as_str() };
         let found = self.documents(APPS).find_one(filter).await.or_failed("look an app up")?;

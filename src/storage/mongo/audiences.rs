@@ -14,14 +14,13 @@ use tokio::sync::OnceCell;
 
 use super::{
     core::Core,
-    devices::parts_of,
     failure::{OrFailed, corrupt},
     failures::latest_failures,
     filter::{compile, narrowest},
     notification_row::find_one,
-    position::sample,
-    schema::{BY_ATTRIBUTE, DEVICES, ROUNDS},
+    schema::{BY_ATTRIBUTE, ROUNDS},
     shards::round_key,
+    spread::{count_each, known_span, windows},
 };
 use crate::domain::{
     Error, Result,
@@ -56,26 +55,21 @@ impl Route {
     }
 }
 
-/// Chooses by a sample: of the first hundredth of the buckets, how many the narrowest comparison leaves.
+/// Chooses by a sample, a hundredth of the devices or less: how many the narrowest comparison leaves.
 pub(super) async fn route(core: &Core, app: i32, clause: &Clause, now: Timestamp) -> Result<Route> {
-    const DOING: &str = "estimate an audience";
-    /// More devices than this in the sample tell no more.
-    const MOST: u64 = 20_000;
+    const WINDOWS: u64 = 16;
     let narrow = narrowest(clause, now);
     if narrow.is_empty() {
         return Ok(Route::Scan);
     }
-    let devices = core.documents(DEVICES);
-    let within = parts_of(sample(app));
-    let all = devices.count_documents(within.clone()).hint(Route::Scan.hint()).limit(MOST);
-    let all = all.await.or_failed(DOING)?;
+    let windows = windows(known_span(core, app).await?, WINDOWS);
+    let (by_place, by_attribute) = (Route::Scan.hint(), Route::Attribute.hint());
+    let all = count_each(core, &windows, &Document::new(), &by_place, None).await?;
+    let most = all.iter().sum::<u64>() * NARROW_PERCENT / 100 + 1;
     for leaf in narrow {
-        let mut filter = within.clone();
-        filter.insert("a", app);
-        filter.insert("$and", vec![leaf]);
-        let most = all * NARROW_PERCENT / 100 + 1;
-        let found = devices.count_documents(filter).hint(Route::Attribute.hint()).limit(most);
-        if found.await.or_failed(DOING)? < most {
+        let filter = doc! { "a": app, "$and": [leaf] };
+        let found = count_each(core, &windows, &filter, &by_attribute, Some(most)).await?;
+        if found.iter().sum::<u64>() < most {
             return Ok(Route::Attribute);
         }
     }
@@ -123,8 +117,8 @@ async fn make(core: &Core, notification: NotificationId, round: u16) -> Result<R
     };
     let field = |name: &str| planned.get_i64(name).map_err(|_| corrupt("a round"));
     let app = planned.get_i32("a").map_err(|_| corrupt("a round"))?;
-    let (now, most) = (Timestamp(field("now")?), field("most")?);
-    let mut filter = doc! { "a": app };
+    let now = Timestamp(field("now")?);
+    let mut filter = Document::new();
     if round > 0 {
         let text = planned.get_str("failures").ok();
         let wanted: Option<FailureFilter> = text
@@ -134,14 +128,16 @@ async fn make(core: &Core, notification: NotificationId, round: u16) -> Result<R
         let failed = failed_before(core, notification, round, &wanted.unwrap_or_default()).await?;
         return Ok(Round { filter, route: Route::Scan, failed: Some(failed) });
     }
-    // Who registered after the plan is not in it.
-    filter.insert("n", doc! { "$lte": most });
     let stored = find_one(core, notification).await?;
     let conditions = stored.and_then(|stored| stored.conditions);
     let clause = conditions.map(|spec| parse(&spec, "conditions")).transpose()?;
     let mut way = Route::Scan;
     if let Some(clause) = &clause {
         way = route(core, app, clause, now).await?;
+        if way == Route::Attribute {
+            // Its index begins with the app; a stretch holds no other's devices.
+            filter.insert("a", app);
+        }
         filter.insert("$and", vec![compile(clause, now)?]);
     }
     Ok(Round { filter, route: way, failed: None })

@@ -10,7 +10,7 @@ use mongodb::{bson::doc, options::Hint};
 use super::{
     core::Core,
     desk_plan::Plan,
-    device_row::{Stored, check_size, read_device, write_device},
+    device_row::{Stored, check_size, read_device},
     register::{Answer, DeviceOrder, Name, Trouble},
     schema::{BY_EXTERNAL_ID, BY_TOKEN, DEVICES},
 };
@@ -105,7 +105,7 @@ impl Desk {
         if is_new {
             device.id = DeviceId(core.device_ids.next().await?.cast_unsigned());
         }
-        if let Err(refusal) = write_device(app, &device).and_then(|row| check_size(&row)) {
+        if let Err(refusal) = check_size(&device) {
             return Ok(Err(refusal));
         }
         let token = (app, registration.push_token.clone());
@@ -129,7 +129,7 @@ impl Desk {
         let Some(Some(device)) = self.wanted.get_mut(name) else { return Ok(None) };
         let mut next = device.clone();
         edit.apply(&mut next)?;
-        check_size(&write_device(name.0, &next)?)?;
+        check_size(&next)?;
         next.last_seen = now;
         device.clone_from(&next);
         Ok(Some(next))

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::{TryStreamExt, future::try_join};
 use mongodb::{
-    bson::{Document, doc},
+    bson::{Bson, Document, doc},
     error::Error as DriverError,
+    options::Hint,
 };
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     desk::Desk,
     device_row::{Stored, changes, write_device},
     register::{Name, Trouble},
-    schema::DEVICES,
+    schema::{BY_EXTERNAL_ID, DEVICES},
 };
 use crate::domain::{Error, Result, device::Device};
 
@@ -55,8 +56,13 @@ impl Batch {
         if outcome.n == self.writes.len() as i64 {
             return Ok(());
         }
-        let mine = doc! { "_id": { "$in": &self.places }, "w": writer };
-        let done = core.documents(DEVICES).find(mine).projection(doc! { "_id": 1 }).await?;
+        // By name: a list of keys would have the server read every device.
+        let names: Vec<Bson> = self.names.iter().map(|name| name.1.as_str().into()).collect();
+        let apps: HashSet<i32> = self.names.iter().map(|name| name.0).collect();
+        let apps: Vec<i32> = apps.into_iter().collect();
+        let mine = doc! { "a": { "$in": apps }, "x": { "$in": names }, "w": writer };
+        let find = core.documents(DEVICES).find(mine).hint(Hint::Name(BY_EXTERNAL_ID.to_owned()));
+        let done = find.projection(doc! { "_id": 1 }).await?;
         let done: Vec<_> = done.try_collect().await?;
         let done: HashSet<i64> = done.iter().filter_map(|row| row.get_i64("_id").ok()).collect();
         for (name, place) in self.names.iter().zip(&self.places) {

@@ -1,7 +1,7 @@
 //! A device as its document keeps it, and the way from and to the domain's type.
 //!
-//! `_id` is its place (`position`), `a` its app, `n` its number, `x` its external id, `t` its token (absent
-//! when it has none), `o` the ObjectId it shows, `s` and `d` its provider and platform, `c`, `r`, `l` the
+//! `_id` is its place (`position`), `a` its app, `n` its number, `b` its random bucket, `x` its external id,
+//! `t` its token (absent when it has none), `o` the ObjectId it shows, `s` and `d` its provider and platform, `c`, `r`, `l` the
 //! moments of creation, registration and last sight, `g` set when its token was given up. `v` counts its
 //! changes and `w` names the writer of the last, so that a writer can tell whether it was its own.
 //!
@@ -12,10 +12,7 @@
 
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc, oid};
 
-use super::{
-    failure::corrupt,
-    position::{bucket, position},
-};
+use super::{failure::corrupt, position::position};
 use crate::domain::{
     Error, Result,
     audience::Field,
@@ -37,11 +34,14 @@ pub(super) struct Stored {
 
 /// The document of a device, version and writer apart.
 pub(super) fn write_device(app: i32, device: &Device) -> Result<Document> {
-    let place = position(app, device.random_bucket, device.id)?.0;
+    let place = position(app, device.id)?.0;
     let mut row = doc! {
         "_id": place.cast_signed(),
+        // First, because each test of a condition looks for it anew, field by field.
+        "p": attributes(device),
         "a": app,
         "n": device.id.0.cast_signed(),
+        "b": i32::from(device.random_bucket),
         "x": &device.external_id,
         "o": oid::ObjectId::from_bytes(device.object_id.0),
         "s": i32::from(device.send_platform.number()),
@@ -49,7 +49,6 @@ pub(super) fn write_device(app: i32, device: &Device) -> Result<Document> {
         "c": device.created_at.0,
         "r": device.registered_at.0,
         "l": device.last_seen.0,
-        "p": attributes(device),
     };
     if let Some(token) = &device.push_token {
         row.insert("t", token);
@@ -164,7 +163,7 @@ fn read_field(stored: &mut Stored, key: &str, value: RawBsonRef<'_>) -> Option<(
     let device = &mut stored.device;
     let moment = || value.as_i64().map(Timestamp);
     match key {
-        "_id" => device.random_bucket = bucket(value.as_i64()?.cast_unsigned()),
+        "b" => device.random_bucket = u16::try_from(value.as_i32()?).ok()?,
         "a" => stored.app = value.as_i32()?,
         "v" => stored.version = value.as_i64()?,
         "n" => device.id = DeviceId(value.as_i64()?.cast_unsigned()),
@@ -257,14 +256,15 @@ pub(super) fn unreachable(
 }
 
 /// A document may have 16 MB; one that comes near is refused before it is sent.
-pub(super) fn check_size(row: &Document) -> Result<()> {
+pub(super) fn check_size(device: &Device) -> Result<()> {
     const MOST: usize = 15 << 20;
-    let text = |scalar: &Bson| {
-        scalar.as_document().map_or(0, |entry| {
-            64 + entry.get_str("k").map_or(0, str::len) + entry.get_str("v").map_or(0, str::len)
-        })
+    let held = |scalar: &Scalar| 64 + if let Scalar::Text(text) = scalar { text.len() } else { 0 };
+    let property = |(key, value): (&String, &PropertyValue)| match value {
+        PropertyValue::One(scalar) => key.len() + held(scalar),
+        PropertyValue::List(list) => list.iter().map(|scalar| key.len() + held(scalar)).sum(),
     };
-    let bytes: usize = row.get_array("p").into_iter().flatten().map(text).sum();
+    let tags = device.tags.iter().map(|tag| 64 + tag.len()).sum::<usize>();
+    let bytes = tags + device.properties.iter().map(property).sum::<usize>();
     if bytes > MOST {
         return Err(Error::invalid("properties", "the device's properties are over 15 MB in all"));
     }

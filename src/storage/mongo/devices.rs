@@ -15,7 +15,7 @@ use super::{
     device_row::{read_device, unreachable, write_pruned},
     failure::{OrFailed, corrupt},
     filter::compile,
-    position::whole,
+    position::{parts_of, whole},
     register::DeviceOrder,
     schema::{BY_NUMBER, DEVICES},
 };
@@ -23,7 +23,6 @@ use crate::{
     domain::{
         Result,
         audience::Clause,
-        campaign::Span,
         device::{Device, DeviceEdit, DevicePlatform, Registration, SendPlatform, Unreachable},
         ids::{AppName, DeviceId},
         timestamp::Timestamp,
@@ -39,10 +38,16 @@ impl DeviceStore for Mongo {
         registrations: Vec<Registration>,
         now: Timestamp,
     ) -> Result<Vec<Result<Device>>> {
-        let name = app.clone();
-        let app = self.run(|core| async move { core.app_number(&name).await }).await?;
-        let order = |reply| DeviceOrder::Register { app, registrations, now, reply };
-        self.inner.devices.order(order).await
+        let app = match self.inner.core.seen_app(app) {
+            Some(app) => app,
+            None => {
+                let name = app.clone();
+                self.run(|core| async move { core.app_number(&name).await }).await?
+            }
+        };
+        let first = registrations.first().map(|first| first.external_id.as_str());
+        let lane = self.inner.devices.of(&(app, first.unwrap_or_default()));
+        lane.order(|reply| DeviceOrder::Register { app, registrations, now, reply }).await
     }
 
     async fn edit(
@@ -53,14 +58,16 @@ impl DeviceStore for Mongo {
         now: Timestamp,
     ) -> Result<Option<Device>> {
         let Some(app) = self.app(app).await? else { return Ok(None) };
+        let lane = self.inner.devices.of(&(app, external_id));
         let name = (app, external_id.to_owned());
-        self.inner.devices.order(|reply| DeviceOrder::Edit { name, edit, now, reply }).await
+        lane.order(|reply| DeviceOrder::Edit { name, edit, now, reply }).await
     }
 
     async fn remove(&self, app: &AppName, external_id: &str) -> Result<bool> {
         let Some(app) = self.app(app).await? else { return Ok(false) };
+        let lane = self.inner.devices.of(&(app, external_id));
         let name = (app, external_id.to_owned());
-        self.inner.devices.order(|reply| DeviceOrder::Remove { name, reply }).await
+        lane.order(|reply| DeviceOrder::Remove { name, reply }).await
     }
 
     async fn get(&self, app: &AppName, external_id: &str) -> Result<Option<Device>> {
@@ -111,6 +118,29 @@ impl DeviceStore for Mongo {
             .await
     }
 
+    async fn reaches_any(
+        &self,
+        app: &AppName,
+        clause: Option<&Clause>,
+        configured: &[SendPlatform],
+        now: Timestamp,
+    ) -> Result<bool> {
+        let Some(app) = self.app(app).await? else { return Ok(false) };
+        let (clause, configured) = (clause.cloned(), configured.to_vec());
+        self.run(|core| async move {
+            let (mut matching, way) = audience(&core, app, clause.as_ref(), now).await?;
+            let known = configured.iter().filter(|one| **one != SendPlatform::Unknown);
+            let known: Vec<i32> = known.map(|one| i32::from(one.number())).collect();
+            matching.insert("s", doc! { "$in": known });
+            matching.insert("t", doc! { "$exists": true });
+            matching.insert("g", doc! { "$exists": false });
+            let any = core.documents(DEVICES).find_one(matching).hint(way.hint());
+            let any = any.projection(doc! { "_id": 1 }).await;
+            Ok(any.or_failed("look for anyone who can be reached")?.is_some())
+        })
+        .await
+    }
+
     async fn prune(&self, app: &AppName, orders: Vec<PruneOrder>, now: Timestamp) -> Result<u64> {
         let Some(app) = self.app(app).await? else { return Ok(0) };
         let prune = move |order: &PruneOrder| {
@@ -135,6 +165,9 @@ impl DeviceStore for Mongo {
 impl Mongo {
     /// An app's number, if anything of it is stored.
     pub(super) async fn app(&self, app: &AppName) -> Result<Option<i32>> {
+        if let Some(number) = self.inner.core.seen_app(app) {
+            return Ok(Some(number));
+        }
         let app = app.clone();
         self.run(|core| async move { core.find_app(&app).await }).await
     }
@@ -190,11 +223,6 @@ async fn search(core: &Core, app: i32, query: &DeviceQuery) -> Result<Found<Devi
     Ok(Found { total, items })
 }
 
-/// The devices of a stretch.
-pub(super) fn parts_of(span: Span) -> Document {
-    doc! { "_id": { "$gt": span.after.0.cast_signed(), "$lte": span.upto.0.cast_signed() } }
-}
-
 async fn count(
     core: &Core,
     app: i32,
@@ -203,13 +231,7 @@ async fn count(
     now: Timestamp,
 ) -> Result<AudienceCount> {
     const DOING: &str = "count an audience";
-    let mut matching = parts_of(whole(app));
-    matching.insert("a", app);
-    let mut way = Route::Scan;
-    if let Some(clause) = clause {
-        matching.insert("$and", vec![compile(clause, now)?]);
-        way = route(core, app, clause, now).await?;
-    }
+    let (matching, way) = audience(core, app, clause, now).await?;
     let has = |field: &str| doc! { "$gt": [format!("${field}"), Bson::Null] };
     let group = doc! {
         "_id": { "s": "$s", "d": "$d", "t": has("t"), "g": has("g") },
@@ -224,6 +246,23 @@ async fn count(
         add(&mut count, group, configured).ok_or_else(|| corrupt("a count"))?;
     }
     Ok(count)
+}
+
+/// The filter of an audience, and the way to find who passes it.
+async fn audience(
+    core: &Core,
+    app: i32,
+    clause: Option<&Clause>,
+    now: Timestamp,
+) -> Result<(Document, Route)> {
+    let mut matching = parts_of(whole(app));
+    matching.insert("a", app);
+    let mut way = Route::Scan;
+    if let Some(clause) = clause {
+        matching.insert("$and", vec![compile(clause, now)?]);
+        way = route(core, app, clause, now).await?;
+    }
+    Ok((matching, way))
 }
 
 fn add(count: &mut AudienceCount, group: &Document, configured: &[SendPlatform]) -> Option<()> {

@@ -30,6 +30,7 @@ mod register;
 mod schema;
 mod sequences;
 mod shards;
+mod spread;
 mod targets;
 mod writer;
 
@@ -46,7 +47,7 @@ use self::{
     failure::OrFailed,
     records::{EventOrder, RecordOrder},
     register::DeviceOrder,
-    writer::Group,
+    writer::{Group, Lanes},
 };
 use super::Stores;
 use crate::domain::{Error, Result};
@@ -80,7 +81,7 @@ pub struct Mongo {
 
 struct Inner {
     core: Arc<Core>,
-    devices: Group<DeviceOrder>,
+    devices: Lanes<DeviceOrder>,
     records: Group<RecordOrder>,
     events: Group<EventOrder>,
     runtime: OwnRuntime,
@@ -119,7 +120,7 @@ impl Mongo {
         let core = Arc::new(opened??);
         let handle = runtime.handle();
         let inner = Inner {
-            devices: register::group(&core, handle, options.linger),
+            devices: register::lanes(&core, handle, options.linger),
             records: records::record_group(&core, handle, options.linger),
             events: records::event_group(&core, handle, options.linger),
             core,

@@ -10,7 +10,7 @@ use super::{
     core::Core,
     desk::Desk,
     failure::{OrFailed, passes},
-    writer::{Group, repeat},
+    writer::{Group, Lanes, repeat},
 };
 use crate::domain::{
     Error, Result,
@@ -50,10 +50,13 @@ pub(super) enum Answer {
     Removed(bool),
 }
 
-/// Starts the task that writes devices.
-pub(super) fn group(core: &Arc<Core>, runtime: &Handle, linger: Duration) -> Group<DeviceOrder> {
-    Group::start(core, runtime, linger, |core, orders| async move {
-        carry_out(&core, orders).await;
+/// Starts the tasks that write devices. An order goes the lane of the first device it names; orders of
+/// several lanes that meet at one device or token find out by its version, as those of other nodes do.
+pub(super) fn lanes(core: &Arc<Core>, runtime: &Handle, linger: Duration) -> Lanes<DeviceOrder> {
+    Lanes::start(|| {
+        Group::start(core, runtime, linger, |core, orders| async move {
+            carry_out(&core, orders).await;
+        })
     })
 }
 

@@ -84,10 +84,11 @@ async fn check_version(database: &Database) -> Result<()> {
 }
 
 fn indexes() -> [(&'static str, Vec<IndexModel>); 4] {
+    // Numbers are unique by how they are drawn; checking it again would cost a search for each device.
     let devices = vec![
         unique(BY_EXTERNAL_ID, doc! { "a": 1, "x": 1 }, None),
         unique(BY_TOKEN, doc! { "a": 1, "t": 1 }, Some(doc! { "t": { "$exists": true } })),
-        unique(BY_NUMBER, doc! { "a": 1, "n": 1 }, None),
+        plain(BY_NUMBER, doc! { "a": 1, "n": 1 }),
         plain(BY_ATTRIBUTE, doc! { "a": 1, "p.k": 1, "p.v": 1, "_id": 1 }),
     ];
     let notifications = vec![

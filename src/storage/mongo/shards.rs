@@ -8,15 +8,20 @@
 //! so that a page and the totals can never disagree, even when the server dies between the page and
 //! the checkpoint.
 
-use mongodb::bson::{Binary, Bson, Document, doc, spec::BinarySubtype};
+use futures_util::TryStreamExt;
+use mongodb::{
+    bson::{Binary, Bson, Document, RawDocumentBuf, doc, spec::BinarySubtype},
+    options::Hint,
+};
 
 use super::{
     commands::{Kind, Wait, write},
     core::Core,
     failure::{DUPLICATE_KEY, OrFailed, corrupt, is_duplicate},
     page_rows::open_pages_of,
-    position::{cut_buckets, cut_places, whole},
+    position::{cut_places, parts_of, whole},
     schema::{DEVICES, LEDGER, ROUNDS},
+    spread::{count_each, cut_windows, known_span, windows},
 };
 use crate::domain::{
     Error, Result,
@@ -26,8 +31,10 @@ use crate::domain::{
     timestamp::Timestamp,
 };
 
-/// Up to this many devices, shards are cut to hold equally many; beyond, random buckets see to that.
-const CUT_EXACTLY: i64 = 4096;
+/// Up to this many devices, shards are cut to hold equally many; beyond, about equally.
+const CUT_EXACTLY: i64 = 16_384;
+/// Windows in which devices are counted beyond that.
+const WINDOWS: u64 = 64;
 
 /// A campaign in keys.
 pub(super) fn campaign(notification: NotificationId) -> Bson {
@@ -62,7 +69,7 @@ pub(super) async fn plan(
     places: Option<Vec<u64>>,
 ) -> Result<Vec<Shard>> {
     const DOING: &str = "plan a round";
-    let (spans, most) = cut(core, app, plan.shards, places).await?;
+    let spans = cut(core, app, plan.shards, places).await?;
     let edges: Vec<Bson> = spans.iter().map(|span| span.after.0.cast_signed().into()).collect();
     let end = spans.last().map_or(0, |span| span.upto.0.cast_signed());
     let failures = plan.failures.as_ref().map(to_json).transpose()?;
@@ -70,7 +77,6 @@ pub(super) async fn plan(
         "_id": round_key(plan.notification, plan.round),
         "a": app,
         "now": now.0,
-        "most": most,
         "failures": failures,
         "edges": edges,
         "end": end,
@@ -122,31 +128,30 @@ pub(super) async fn complete(
     shards(core, notification, Some(round)).await
 }
 
-/// The stretches, and the last device that is in the round.
-async fn cut(
-    core: &Core,
-    app: i32,
-    count: u16,
-    places: Option<Vec<u64>>,
-) -> Result<(Vec<Span>, i64)> {
-    const DOING: &str = "cut an audience";
-    use futures_util::TryStreamExt;
-    let devices = core.documents(DEVICES);
-    let last = devices.find_one(doc! { "a": app }).sort(doc! { "n": -1 });
-    let last = last.projection(doc! { "n": 1 }).await.or_failed(DOING)?;
-    let most = last.and_then(|last| last.get_i64("n").ok()).unwrap_or(0);
+/// The stretches, up to the last device there is now: who registers later is not in the round.
+async fn cut(core: &Core, app: i32, count: u16, places: Option<Vec<u64>>) -> Result<Vec<Span>> {
     if let Some(places) = places {
-        return Ok((cut_places(app, &places, count), most));
+        return Ok(cut_places(whole(app), &places, count));
     }
-    let all = devices.find(super::devices::parts_of(whole(app)));
-    let all = all.projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 }).limit(CUT_EXACTLY + 1);
-    let all: Vec<_> = all.await.or_failed(DOING)?.try_collect().await.or_failed(DOING)?;
-    if all.len() as i64 > CUT_EXACTLY {
-        return Ok((cut_buckets(app, count), most));
+    let all = known_span(core, app).await?;
+    let first = first_places(core, all).await?;
+    if first.len() as i64 <= CUT_EXACTLY {
+        return Ok(cut_places(all, &first, count));
     }
-    let place = |row: &Document| row.get_i64("_id").ok().map(i64::cast_unsigned);
-    let places: Vec<u64> = all.iter().filter_map(place).collect();
-    Ok((cut_places(app, &places, count), most))
+    let by_place = Hint::Keys(doc! { "_id": 1 });
+    let windows = windows(all, WINDOWS);
+    let found = count_each(core, &windows, &Document::new(), &by_place, None).await?;
+    Ok(cut_windows(all, &found, count))
+}
+
+/// The places of the first devices of a stretch: one more than is cut exactly, where there are so many.
+async fn first_places(core: &Core, span: Span) -> Result<Vec<u64>> {
+    const DOING: &str = "cut an audience";
+    let find = core.raw(DEVICES).find(parts_of(span)).projection(doc! { "_id": 1 });
+    let find = find.sort(doc! { "_id": 1 }).limit(CUT_EXACTLY + 1).batch_size(20_000);
+    let rows: Vec<_> = find.await.or_failed(DOING)?.try_collect().await.or_failed(DOING)?;
+    let place = |row: &RawDocumentBuf| row.get_i64("_id").ok().map(i64::cast_unsigned);
+    Ok(rows.iter().filter_map(place).collect())
 }
 
 /// The shards of a campaign, of one round or of all, in order.
@@ -156,7 +161,6 @@ pub(super) async fn shards(
     round: Option<u16>,
 ) -> Result<Vec<Shard>> {
     const DOING: &str = "read shards";
-    use futures_util::TryStreamExt;
     let find = core.documents(LEDGER).find(shards_of(notification, round));
     let rows = find.sort(doc! { "_id": 1 }).await.or_failed(DOING)?;
     let rows: Vec<Document> = rows.try_collect().await.or_failed(DOING)?;

@@ -1,9 +1,16 @@
 //! Group commit: orders that arrive while a command is under way, or within a moment of each other, go
 //! out together in the next, and each caller learns the outcome of its own.
 //!
-//! One group is under way at a time, so orders on one device take effect in the order they came.
+//! One group of a queue is under way at a time, so orders in one queue take effect in the order they
+//! came. `Lanes` are several queues side by side, so that the server works on one group while another is
+//! being made ready or waits for the disk; orders on one thing always go the same lane.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     runtime::Handle,
@@ -15,6 +22,8 @@ use crate::domain::{Error, Result};
 
 /// Most orders of one group.
 const MAX_GROUP: usize = 1024;
+/// Queues of a kind of orders that may go side by side.
+const LANES: usize = 2;
 /// Orders that may wait; a caller beyond waits for room.
 const QUEUE: usize = 8192;
 
@@ -70,6 +79,22 @@ impl<O: Send + 'static> Group<O> {
         let (reply, answer) = oneshot::channel();
         self.queue.send(make(reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
+    }
+}
+
+/// Queues of one kind of orders, side by side.
+pub(super) struct Lanes<O>(Vec<Group<O>>);
+
+impl<O: Send + 'static> Lanes<O> {
+    /// Starts a task for each lane.
+    pub(super) fn start(start: impl Fn() -> Group<O>) -> Self {
+        Self((0..LANES).map(|_| start()).collect())
+    }
+
+    /// The lane of what `about` names.
+    pub(super) fn of(&self, about: &impl Hash) -> &Group<O> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(about);
+        &self.0[(hash % self.0.len() as u64) as usize]
     }
 }
 

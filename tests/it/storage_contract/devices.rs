@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use fanfare::{
     domain::{
         ErrorKind,
+        audience::Clause,
         device::{
             Device, DeviceEdit, DevicePlatform, MAX_PROPERTIES, PropertyValue, Registration,
             Scalar, SendPlatform, Unreachable,
@@ -222,6 +223,14 @@ pub async fn counts_say_who_can_be_reached(backend: &impl Backend) {
     assert_eq!(count.providers, BTreeMap::from([(SendPlatform::Apns, 2)]));
     let unreachable = [(Unreachable::NoProvider, 1), (Unreachable::NoCredentials, 3)];
     assert_eq!(count.unreachable, BTreeMap::from(unreachable));
+    let reaches = async |clause: Option<&Clause>, configured: &[SendPlatform]| {
+        store.reaches_any(&app(), clause, configured, NOW).await.expect("answered")
+    };
+    assert!(reaches(None, &[SendPlatform::Apns]).await);
+    assert!(!reaches(None, &[]).await && !reaches(None, &[SendPlatform::Unknown]).await);
+    let web = leaf("@platform", "str_eq", "web");
+    assert!(reaches(Some(&web), &[SendPlatform::Fcm]).await);
+    assert!(!reaches(Some(&web), &[SendPlatform::Apns]).await);
 }
 
 pub async fn apps_do_not_see_each_other(backend: &impl Backend) {
