@@ -256,9 +256,9 @@ impl Inner {
         renewed.map_err(|error| failed("renew leases", error))?;
         let kept = self.rows(own).await?;
         let is_kept = |lease: &&Lease| {
-            let (key, epoch) = (key(lease.shard), Ok(lease.epoch.cast_signed()));
+            let (key, epoch) = (key(lease.shard), Some(lease.epoch.cast_signed()));
             let is_it = |row: &Document| row.get_document("_id").ok() == Some(&key);
-            kept.iter().any(|row| is_it(row) && row.get_i64("e") == epoch)
+            kept.iter().any(|row| is_it(row) && row.get_i64("e").ok() == epoch)
         };
         Ok(leases.iter().filter(is_kept).copied().collect())
     }
