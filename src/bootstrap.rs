@@ -16,19 +16,20 @@ use crate::{
         alone::Alone,
         mongo::{MongoCluster, MongoClusterOptions},
     },
-    domain::{self, ids::AppName},
+    domain::{self, ids::AppName, timestamp::Timestamp},
     engine::{self, AppTransports, EngineHandle},
     services::Services,
-    settings::{Problem, Settings, StorageKind},
+    settings::{AppSettings, LimitSettings, Problem, Settings, StorageKind},
     storage::{
         Stores,
         embedded::{Embedded, EmbeddedOptions},
         mongo::{Mongo, MongoOptions},
     },
     transport::{
-        SharedTransport,
+        CredentialError, Opener, SharedTransport,
         apns::{self, ApnsTransport},
         fcm::{self, FcmTransport},
+        mail::{self, MailTransport},
     },
 };
 
@@ -43,9 +44,12 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     settings.validate()?;
     let stop = StopSignals::install()?;
     let (stores, engine) = assemble(&settings).await?;
-    let services = Services::new(stores, engine.clone(), settings.shards());
+    let services = Services::new(stores, engine.clone(), &settings);
+    let kept = keep_recipients(&services, &settings).await.map_err(told_once);
+    kept.context("failed to register the e-mail recipients")?;
     let state = ApiState::new(services, &settings);
     warn_when_open(&settings);
+    warn_when_unsigned(&settings);
     let (server, address) = http_server(state, &settings)?;
     tracing::info!(%address, "listening");
     if announce {
@@ -114,7 +118,9 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
     let (stores, cluster) = opened.context("failed to open the store")?;
     let transports = open_transports(settings)?;
     let (limits, retention) = (settings.effective_limits(), retention(settings));
-    let engine = engine::start(stores.clone(), cluster, transports, &limits, retention);
+    let open_later = limits.clone();
+    let opener: Opener = Arc::new(move |app: &AppSettings| open(app, &open_later));
+    let engine = engine::start(stores.clone(), cluster, transports, opener, &limits, retention);
     // Before anybody asks for them.
     let followed = engine.follow_rates().await.map_err(told_once);
     followed.context("failed to read the changed rates")?;
@@ -158,18 +164,30 @@ fn told_once(error: domain::Error) -> anyhow::Error {
 fn open_transports(settings: &Settings) -> anyhow::Result<Vec<AppTransports>> {
     let mut opened = Vec::new();
     for app in settings.effective_apps() {
-        let mut transports: Vec<SharedTransport> = Vec::new();
-        if let Some(apns) = &app.apns {
-            let transport = ApnsTransport::new(apns, &settings.limits);
-            transports.push(Arc::new(transport.with_context(|| format!("app {}", app.name))?));
-        }
-        if let Some(fcm) = &app.fcm {
-            let transport = FcmTransport::new(fcm, &settings.limits);
-            transports.push(Arc::new(transport.with_context(|| format!("app {}", app.name))?));
+        let transports = open(&app, &settings.limits);
+        let mut transports = transports.with_context(|| format!("app {}", app.name))?;
+        if let Some(mail) = settings.mail_of(&app.name) {
+            let transport = MailTransport::new(mail, &settings.limits);
+            transports.push(Arc::new(transport.context("dialects.moxie.mail")?));
         }
         opened.push(AppTransports { app: AppName::new(&app.name), transports });
     }
     Ok(opened)
+}
+
+/// Makes the transports of one app.
+fn open(
+    app: &AppSettings,
+    limits: &LimitSettings,
+) -> Result<Vec<SharedTransport>, CredentialError> {
+    let mut transports: Vec<SharedTransport> = Vec::new();
+    if let Some(apns) = &app.apns {
+        transports.push(Arc::new(ApnsTransport::new(apns, limits)?));
+    }
+    if let Some(fcm) = &app.fcm {
+        transports.push(Arc::new(FcmTransport::new(fcm, limits)?));
+    }
+    Ok(transports)
 }
 
 /// What only the providers' own code can find wrong with the credentials; `check-config` shows it
@@ -186,7 +204,19 @@ pub fn check_credentials(settings: &Settings) -> Vec<Problem> {
             problems.push(Problem { key, what: error.problem });
         }
     }
+    if let Some(Err(error)) = settings.dialects.moxie.mail.as_ref().map(mail::credentials::check) {
+        let key = format!("dialects.moxie.mail.{}", error.key);
+        problems.push(Problem { key, what: error.problem });
+    }
     problems
+}
+
+/// Makes the configured e-mail recipients devices, and those that no longer are no devices.
+async fn keep_recipients(services: &Services, settings: &Settings) -> Result<(), domain::Error> {
+    let name = settings.default_app();
+    let addresses = settings.mail_of(name).map_or(&[][..], |mail| &mail.send_to);
+    let (app, now) = (AppName::new(name), Timestamp::now());
+    services.announcements.keep_recipients(&app, addresses, now).await
 }
 
 /// Binds the HTTP server; it serves while it is awaited, until its handle stops it.
@@ -220,6 +250,17 @@ fn warn_when_open(settings: &Settings) {
             app,
             "OPEN: no key is configured, so anybody on this machine may register devices and send; \
              give the app a secret before anything real"
+        );
+    }
+}
+
+fn warn_when_unsigned(settings: &Settings) {
+    let spoken = &settings.dialects.push_server;
+    let strangers = settings.server.address().is_some_and(|address| !address.ip().is_loopback());
+    if spoken.enabled && spoken.relay_public_key.is_none() && strangers {
+        tracing::warn!(
+            "whoever reaches this server may push to the Push Server's clients: give \
+             dialects.push_server.relay_public_key, or switch that dialect off"
         );
     }
 }

@@ -146,7 +146,10 @@ fn summary(settings: &Settings) -> Vec<String> {
             StorageKind::Mongodb => "keeps its data in the MongoDB of storage.uri".to_owned(),
         },
     ];
-    lines.extend(settings.effective_apps().iter().map(app_summary));
+    lines.extend(settings.effective_apps().iter().map(|app| {
+        let mail = settings.mail_of(&app.name).is_some();
+        app_summary(app, mail)
+    }));
     if settings.open_app().is_some() {
         lines.push("OPEN: calls need no key, from this machine alone".to_owned());
     }
@@ -157,11 +160,12 @@ fn summary(settings: &Settings) -> Vec<String> {
     lines
 }
 
-fn app_summary(app: &AppSettings) -> String {
+fn app_summary(app: &AppSettings, has_mail: bool) -> String {
     let keys = usize::from(app.secret.is_some()) + app.api_keys.len();
     let apns = app.apns.as_ref().map(|apns| format!("APNs ({})", apns.topic));
     let fcm = app.fcm.as_ref().map(|_| "FCM".to_owned());
-    let providers: Vec<_> = apns.into_iter().chain(fcm).collect();
+    let mail = has_mail.then(|| "e-mail".to_owned());
+    let providers: Vec<_> = apns.into_iter().chain(fcm).chain(mail).collect();
     let providers =
         if providers.is_empty() { "no provider".to_owned() } else { providers.join(", ") };
     format!("app {}: {keys} keys, {providers}", app.name)

@@ -26,6 +26,9 @@
 //! A restart, a resume after a pause and a crash are the same thing: steps 3 to 9 again, from what the
 //! ledger holds.
 //!
+//! A message to one device (`services/direct`) takes steps 6 and 7 alone: somebody waits for what becomes
+//! of it, and the ledger does not know of it.
+//!
 //! # What must always hold
 //!
 //! 1. **Nothing is lost.** Every matching device ends with exactly one outcome in the log, whatever is

@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const ROOTS_ONLY: &[(&str, &[&str])] = &[
     ("storage", &["embedded", "mongo"]),
     ("cluster", &["alone", "mongo"]),
-    ("transport", &["apns", "fcm", "http2"]),
+    ("transport", &["apns", "fcm", "http2", "mail"]),
 ];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

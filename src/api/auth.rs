@@ -73,12 +73,20 @@ impl Keyring {
         self.open.is_some()
     }
 
+    /// Keeps strangers out of an installation without keys; also for those whose callers show none.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<()> {
+        if self.is_open() {
+            refuse_foreign_names(headers)?;
+            refuse_foreign_pages(headers)?;
+        }
+        Ok(())
+    }
+
     /// Who sends these headers: `Authorization: Bearer SECRET`, or Basic with the app's key and a
     /// secret.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Arc<Principal>> {
+        self.admit(headers)?;
         if let Some(open) = &self.open {
-            refuse_foreign_names(headers)?;
-            refuse_foreign_pages(headers)?;
             return Ok(open.clone());
         }
         let missing = || Error::unauthenticated("a key is required: Authorization: Bearer …");

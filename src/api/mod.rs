@@ -2,7 +2,7 @@
 //!
 //! `mount` puts the dialects and the operators' pages on one actix application; `bootstrap` calls it
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
-//! where in a body an error lies (`locate`) is shared; everything else is a dialect's own.
+//! where in a body an error lies (`locate`), by which URL a request came (`origin`) is shared; everything else is a dialect's own.
 
 mod auth;
 mod engagelab;
@@ -11,6 +11,7 @@ mod locate;
 mod moxie;
 mod native;
 mod ops;
+mod origin;
 mod push_server;
 mod state;
 
@@ -29,7 +30,7 @@ pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
         config.configure(|config| engagelab::mount(config, &dialects.engagelab));
     }
     if dialects.moxie.enabled {
-        config.configure(|config| moxie::mount(config, &dialects.moxie));
+        config.configure(|config| moxie::mount(config, &dialects.moxie, state));
     }
     // Last: under the root, its paths would take others'.
     if dialects.push_server.enabled {

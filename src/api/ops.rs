@@ -3,12 +3,12 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Route, guard,
-    http::StatusCode,
+    http::{StatusCode, header},
     web::{self, ServiceConfig},
 };
 use serde::Serialize;
 
-use super::{ApiState, native};
+use super::{ApiState, native, push_server};
 
 /// Puts the operators' pages on `config`.
 pub fn mount(config: &mut ServiceConfig) {
@@ -33,8 +33,19 @@ struct Health {
     version: &'static str,
 }
 
-async fn health() -> HttpResponse {
+/// JSON, or where the Push Server is spoken at the root its one line of text: for whoever does not ask
+/// for JSON.
+async fn health(request: HttpRequest, state: web::Data<ApiState>) -> HttpResponse {
+    let spoken = &state.dialects.push_server;
+    if spoken.enabled && spoken.prefix.is_empty() && !asks_for_json(&request) {
+        return push_server::health();
+    }
     HttpResponse::Ok().json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+fn asks_for_json(request: &HttpRequest) -> bool {
+    let mut accepted = request.headers().get_all(header::ACCEPT);
+    accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("json")))
 }
 
 #[derive(Serialize)]

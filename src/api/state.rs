@@ -1,10 +1,11 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::Keyring;
+use super::{Keyring, push_server::PushServer};
 use crate::{
+    domain::ids::AppName,
     services::Services,
-    settings::{DialectSettings, Settings},
+    settings::{DialectSettings, ServerSettings, Settings},
 };
 
 /// Shared by all requests.
@@ -15,8 +16,14 @@ pub struct ApiState {
     pub keyring: Keyring,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// How callers reach the server.
+    pub server: ServerSettings,
+    /// The app of dialects whose callers name none.
+    pub default_app: AppName,
     /// How the other systems' APIs are spoken.
     pub dialects: DialectSettings,
+    /// What the Push Server's requests share.
+    pub push_server: PushServer,
 }
 
 impl ApiState {
@@ -26,7 +33,10 @@ impl ApiState {
             services,
             keyring: Keyring::new(settings),
             max_body_bytes: settings.limits.max_body_bytes,
+            server: settings.server.clone(),
+            default_app: AppName::new(settings.default_app()),
             dialects: settings.dialects.clone(),
+            push_server: PushServer::new(settings),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Cluster, Lease};
-use crate::domain::{Result, campaign::ShardKey};
+use crate::domain::{Result, campaign::ShardKey, timestamp::Timestamp};
 
 /// The only node.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,6 +19,10 @@ impl Cluster for Alone {
 
     fn lease_time(&self) -> Option<Duration> {
         None
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(Timestamp::now())
     }
 
     async fn live_nodes(&self) -> Result<Vec<String>> {

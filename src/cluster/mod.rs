@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{Result, campaign::ShardKey};
+use crate::domain::{Result, campaign::ShardKey, timestamp::Timestamp};
 
 /// A shard that this node may work on, under this epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,9 @@ pub trait Cluster: Send + Sync {
 
     /// How long a lease lasts without being renewed; none is for ever.
     fn lease_time(&self) -> Option<Duration>;
+
+    /// The time of day that all nodes go by.
+    async fn now(&self) -> Result<Timestamp>;
 
     /// The nodes that were heard of lately, this one included, in the order of their names.
     async fn live_nodes(&self) -> Result<Vec<String>>;

@@ -7,9 +7,10 @@
 //! of their own, `nodes`.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
-    sync::{Arc, Weak},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use mongodb::{
 };
 
 use super::{Cluster, Lease};
-use crate::domain::{Error, Result, campaign::ShardKey};
+use crate::domain::{Error, Result, campaign::ShardKey, timestamp::Timestamp};
 
 /// The store's names.
 const DEFAULT_DATABASE: &str = "fanfare";
@@ -55,8 +56,42 @@ pub struct MongoCluster {
 
 struct Inner {
     options: MongoClusterOptions,
+    database: Database,
+    known: Mutex<KnownNodes>,
     ledger: Collection<Document>,
     nodes: Collection<Document>,
+}
+
+/// The nodes as they were last listed. While the database is away nobody's heart is heard; for one lease
+/// after, those known before count as living still, so that the first that is back takes neither all
+/// shards nor all of a rate.
+#[derive(Default)]
+struct KnownNodes {
+    names: BTreeSet<String>,
+    /// Nobody is forgotten before.
+    kept_until: Option<Instant>,
+}
+
+impl KnownNodes {
+    /// Takes in what a question answered that was asked then; who lives, in the order of names.
+    fn take_in(
+        &mut self,
+        listed: Result<Vec<String>>,
+        asked: Instant,
+        lease_time: Duration,
+    ) -> Result<Vec<String>> {
+        let now = Instant::now();
+        // An answer that took so long waited for the database.
+        if listed.is_err() || now - asked > lease_time / 4 {
+            self.kept_until = Some(now + lease_time);
+        }
+        let listed = listed?;
+        if self.kept_until.is_none_or(|until| until < now) {
+            self.names.clear();
+        }
+        self.names.extend(listed);
+        Ok(self.names.iter().cloned().collect())
+    }
 }
 
 impl MongoCluster {
@@ -70,6 +105,8 @@ impl MongoCluster {
         let inner = Arc::new(Inner {
             ledger: database.collection(LEDGER),
             nodes: database.collection(NODES),
+            known: Mutex::default(),
+            database,
             options,
         });
         let first = Arc::clone(&inner);
@@ -124,9 +161,20 @@ async fn keep_beating(inner: Weak<Inner>) {
 
 impl Inner {
     async fn beat(&self) -> Result<()> {
-        let seen = doc! { "$currentDate": { "seen": true } };
+        // Until when this node counts as living is its own to say: others' leases may be of other lengths.
+        let seen = vec![doc! { "$set": { "seen": "$$NOW", "until": self.until() } }];
         let beat = self.nodes.update_one(doc! { "_id": &self.options.node }, seen).upsert(true);
         beat.await.map(drop).map_err(|error| failed("store a heartbeat", error))
+    }
+
+    async fn list_nodes(&self) -> Result<Vec<String>> {
+        const DOING: &str = "list the nodes";
+        let living = doc! { "$expr": { "$gt": ["$until", "$$NOW"] } };
+        let living = self.nodes.find(living).await;
+        let living = living.map_err(|error| failed(DOING, error))?;
+        let living: Vec<_> = living.try_collect().await.map_err(|error| failed(DOING, error))?;
+        let name = |row: &Document| row.get_str("_id").map(str::to_owned).ok();
+        Ok(living.iter().filter_map(name).collect())
     }
 
     async fn forget_old_nodes(&self) -> Result<()> {
@@ -269,19 +317,23 @@ impl Cluster for MongoCluster {
         Some(self.inner.options.lease_time)
     }
 
-    async fn live_nodes(&self) -> Result<Vec<String>> {
+    async fn now(&self) -> Result<Timestamp> {
         self.run(|inner| async move {
-            const DOING: &str = "list the nodes";
-            let since = doc! { "$subtract": ["$$NOW", inner.lease_ms()] };
-            let living = doc! { "$expr": { "$gt": ["$seen", since] } };
-            let living = inner.nodes.find(living).sort(doc! { "_id": 1 }).await;
-            let living = living.map_err(|error| failed(DOING, error))?;
-            let living: Vec<_> =
-                living.try_collect().await.map_err(|error| failed(DOING, error))?;
-            let name = |row: &Document| row.get_str("_id").map(str::to_owned).ok();
-            Ok(living.iter().filter_map(name).collect())
+            const DOING: &str = "ask the server for its time";
+            let hello = inner.database.run_command(doc! { "hello": 1 }).await;
+            let hello = hello.map_err(|error| failed(DOING, error))?;
+            let now = hello.get_datetime("localTime");
+            let now = now.map_err(|error| Error::internal(DOING, error))?;
+            Ok(Timestamp(now.timestamp_millis()))
         })
         .await
+    }
+
+    async fn live_nodes(&self) -> Result<Vec<String>> {
+        let asked = Instant::now();
+        let listed = self.run(|inner| async move { inner.list_nodes().await }).await;
+        let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.take_in(listed, asked, self.inner.options.lease_time)
     }
 
     async fn lease(&self, shards: &[ShardKey], want: usize) -> Result<Vec<Lease>> {
@@ -311,5 +363,28 @@ impl Cluster for MongoCluster {
             left.map(drop).map_err(|error| failed("leave the cluster", error))
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_outage_forgets_nobody_for_a_lease() {
+        let mut known = KnownNodes::default();
+        let lease = Duration::from_secs(3600);
+        let mut hear = |listed, lease| known.take_in(listed, Instant::now(), lease).ok();
+        assert_eq!(hear(Ok(names(&["b", "a"])), lease), Some(names(&["a", "b"])));
+        assert_eq!(hear(Ok(names(&["b"])), lease), Some(names(&["b"])), "a has left");
+        assert_eq!(hear(Ok(names(&["a", "b"])), lease), Some(names(&["a", "b"])));
+        assert_eq!(hear(Err(Error::unavailable("away")), lease), None);
+        assert_eq!(hear(Ok(names(&["a"])), lease), Some(names(&["a", "b"])), "b may be back soon");
+        assert_eq!(hear(Err(Error::unavailable("away")), Duration::ZERO), None);
+        while hear(Ok(names(&["a"])), lease) != Some(names(&["a"])) {}
     }
 }

@@ -69,6 +69,8 @@ pub struct Gateways {
     pub apns_url: String,
     /// Where FCM is played.
     pub fcm_url: String,
+    /// The mail server.
+    pub smtp_url: String,
     /// Where the sandbox is asked and steered.
     pub control_url: String,
     /// The master secret of the app in `config`.
@@ -93,6 +95,7 @@ impl Gateways {
             _process: process,
             apns_url: text("apns_url")?,
             fcm_url: text("fcm_url")?,
+            smtp_url: text("smtp_url")?,
             control_url: text("control_url")?,
             secret: text("app_secret")?,
             config: text("config_toml")?,
@@ -175,6 +178,11 @@ impl Server {
         let listening =
             line["listening"].as_str().context("the server does not say its address")?;
         Ok(Self { process, base: format!("http://{listening}") })
+    }
+
+    /// Where it is reached: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.base
     }
 
     /// Sends it a signal (`libc::SIGSTOP`, say).

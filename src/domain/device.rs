@@ -69,11 +69,13 @@ pub enum SendPlatform {
     Fcm = 1,
     /// Apple Push Notification service.
     Apns = 2,
+    /// E-mail; the token is the address.
+    Email = 3,
 }
 
 impl SendPlatform {
     /// Every provider, in the order of its number.
-    pub const ALL: [Self; 3] = [Self::Unknown, Self::Fcm, Self::Apns];
+    pub const ALL: [Self; 4] = [Self::Unknown, Self::Fcm, Self::Apns, Self::Email];
 
     /// The provider of this number.
     pub fn from_number(number: i64) -> Option<Self> {
@@ -87,7 +89,7 @@ impl SendPlatform {
 
     /// Lower-case name.
     pub fn name(self) -> &'static str {
-        ["unknown", "fcm", "apns"][self as usize]
+        ["unknown", "fcm", "apns", "email"][self as usize]
     }
 
     /// The platform a device counts under: its own, or where unknown the provider's usual one.

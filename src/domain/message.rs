@@ -52,6 +52,13 @@ pub struct Options {
     pub badge: Option<u32>,
     /// The app's own data.
     pub data: BTreeMap<String, String>,
+    /// More of it, whole numbers; text where a provider's data is text alone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub numbers: BTreeMap<String, i64>,
+    /// The app completes the message before it is shown, from its data (which may be encrypted). Apple
+    /// shows title and body where the app does not; to Android only the data goes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mutable: bool,
     /// Goes through everything but the provider.
     pub dry_run: bool,
     /// Pushes per second at most, over the whole campaign.

@@ -19,14 +19,14 @@ pub enum Rate {
 pub type RateChange = (Rate, Option<u32>);
 
 impl Rate {
-    /// An app's rate through a provider; the app's whole rate where it has no provider.
-    pub fn of(app: &AppName, provider: SendPlatform) -> Self {
+    /// An app's rate through a provider; e-mail has none of its own.
+    pub fn of(app: &AppName, provider: SendPlatform) -> Option<Self> {
         let kind = match provider {
             SendPlatform::Apns => Self::Apns,
             SendPlatform::Fcm => Self::Fcm,
-            SendPlatform::Unknown => Self::App,
+            SendPlatform::Unknown | SendPlatform::Email => return None,
         };
-        kind(app.clone())
+        Some(kind(app.clone()))
     }
 
     /// The one text that names it, as the stores keep it.

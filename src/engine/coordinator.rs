@@ -230,7 +230,7 @@ async fn unreachable_audience(
     now: Timestamp,
 ) -> Result<Option<String>> {
     let desks = shared.senders.of(&notification.app);
-    let providers: Vec<_> = desks.map(|desk| desk.transport.provider()).collect();
+    let providers: Vec<_> = desks.iter().map(|desk| desk.transport.provider()).collect();
     let devices = &shared.stores.devices;
     let count = devices.count(&notification.app, clause, &providers, now).await?;
     let reachable: u64 = count.providers.values().sum();

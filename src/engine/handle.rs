@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Shared, scheduler::Reconcile, supervise::Probe};
+use super::{DirectOutcome, DirectPush, Shared, scheduler::Reconcile, supervise::Probe};
 use crate::{
     domain::{
         Result,
@@ -17,9 +17,12 @@ use crate::{
         rate::Rate,
         timestamp::Timestamp,
     },
+    settings::AppSettings,
     transport::RenderError,
 };
 
+/// How long leaving the cluster may take.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an actor may take to say what it is doing.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -96,16 +99,19 @@ impl EngineHandle {
         for run in runs {
             all &= self.ended(run.id(), deadline.saturating_duration_since(Instant::now())).await;
         }
-        if let Err(error) = self.shared.cluster.leave().await {
-            tracing::warn!(%error, "failed to leave the cluster; the others will notice");
+        // A database that is away keeps nobody waiting: the others notice by themselves.
+        match tokio::time::timeout(LEAVE_PATIENCE, self.shared.cluster.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "failed to leave the cluster"),
+            Err(_) => tracing::warn!("failed to leave the cluster: the database does not answer"),
         }
         all
     }
 
     /// The providers this app has credentials for.
     pub fn providers(&self, app: &AppName) -> Vec<SendPlatform> {
-        let mut providers: Vec<_> =
-            self.shared.senders.of(app).map(|desk| desk.transport.provider()).collect();
+        let desks = self.shared.senders.of(app);
+        let mut providers: Vec<_> = desks.iter().map(|desk| desk.transport.provider()).collect();
         providers.sort_unstable();
         providers
     }
@@ -116,7 +122,47 @@ impl EngineHandle {
         self.shared
             .senders
             .of(app)
+            .iter()
             .try_for_each(|desk| desk.transport.render(id, message, Timestamp::now()).map(drop))
+    }
+
+    /// Pushes to one device, by the ways and rules of campaigns, and waits for what becomes of it, for
+    /// at most `patience`. Dropping the future may leave the push sent.
+    pub async fn push(&self, push: DirectPush<'_>, patience: Duration) -> DirectOutcome {
+        let DirectPush { app, id, device, message } = push;
+        if self.shared.is_stopping() {
+            return DirectOutcome::Unavailable;
+        }
+        let Some(desk) = self.shared.senders.get(app, device.send_platform) else {
+            return DirectOutcome::NoCredentials;
+        };
+        let rendered = match desk.transport.render(id, message, Timestamp::now()) {
+            Ok(rendered) => Arc::new(rendered),
+            Err(unfit) => return DirectOutcome::Unfit(unfit),
+        };
+        let Some(heard) = desk.submit_single(device, rendered) else {
+            return DirectOutcome::Unavailable;
+        };
+        match tokio::time::timeout(patience, heard).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => DirectOutcome::Unavailable,
+        }
+    }
+
+    /// Whether an app's credentials can be used, as far as that shows without asking a provider.
+    pub fn check_app(&self, app: &AppSettings) -> Result<()> {
+        Ok((self.shared.opener)(app).map(drop)?)
+    }
+
+    /// Gives an app these credentials, in the place of those it had.
+    pub fn put_app(&self, name: &AppName, app: &AppSettings) -> Result<()> {
+        self.shared.put_app(name, (self.shared.opener)(app)?);
+        Ok(())
+    }
+
+    /// Takes an app's credentials away.
+    pub fn remove_app(&self, name: &AppName) {
+        self.shared.remove_app(name);
     }
 
     /// The rates in force for an app, each over all nodes.
@@ -152,7 +198,7 @@ impl EngineHandle {
     /// Why the engine cannot send now, by app and provider; empty when it can.
     pub fn troubles(&self) -> Vec<String> {
         let mut troubles: Vec<_> =
-            self.shared.senders.all().filter_map(|desk| desk.trouble()).collect();
+            self.shared.senders.all().iter().filter_map(|desk| desk.trouble()).collect();
         troubles.sort_unstable();
         troubles
     }

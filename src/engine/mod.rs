@@ -13,6 +13,7 @@ mod backoff;
 mod breaker;
 mod campaign;
 mod coordinator;
+mod direct;
 pub mod handle;
 mod page;
 mod prune_guard;
@@ -35,6 +36,7 @@ use std::{
 use actix::{Arbiter, ArbiterHandle};
 use tokio::time::Instant;
 
+pub use direct::{DirectOutcome, DirectPush};
 pub use handle::{EngineHandle, EngineState, Rates};
 
 use self::{
@@ -52,7 +54,7 @@ use crate::{
     domain::{Result, ids::AppName, rate::Rate},
     settings::LimitSettings,
     storage::Stores,
-    transport::SharedTransport,
+    transport::{Opener, SharedTransport},
 };
 
 /// An app and its ways out.
@@ -63,29 +65,16 @@ pub struct AppTransports {
     pub transports: Vec<SharedTransport>,
 }
 
-/// Starts the engine on threads of its own. Must be called within an actix system.
+/// Starts the engine on threads of its own. Must be called within an actix system. `opener` serves the
+/// apps that come while it runs.
 pub fn start(
     stores: Stores,
     cluster: Arc<dyn Cluster>,
     apps: Vec<AppTransports>,
+    opener: Opener,
     limits: &LimitSettings,
     retention: Option<Duration>,
 ) -> EngineHandle {
-    let rates = InForce::new(limits, apps.iter().map(|own| &own.app));
-    let mut senders = Senders::default();
-    for AppTransports { app, transports } in apps {
-        for transport in transports {
-            let desk_rates = DeskRates {
-                provider: rates.of(&app, transport.provider()),
-                app: rates.limiter(&Rate::App(app.clone())),
-                global: rates.limiter(&Rate::Global),
-            };
-            let policy = policy(limits);
-            let guard = limits.prune_guard_percent;
-            let desk = Desk::new(app.clone(), transport, desk_rates, policy, guard);
-            senders.put(Arc::new(desk));
-        }
-    }
     let shared = Arc::new(Shared {
         stores,
         cluster,
@@ -94,25 +83,22 @@ pub fn start(
         threads: Threads::start(),
         board: Arc::default(),
         campaigns: Campaigns::default(),
-        senders: Arc::new(senders),
+        senders: Arc::default(),
+        replaced: AtomicU32::new(0),
+        opener,
         scheduler: Seat::empty(),
-        rates,
+        rates: InForce::new(limits),
         nodes: AtomicU32::new(1),
         stopping: AtomicBool::new(false),
     });
-    seat_actors(&shared);
+    for AppTransports { app, transports } in apps {
+        shared.put_app(&app, transports);
+    }
+    seat_scheduler(&shared);
     EngineHandle::new(shared)
 }
 
-fn seat_actors(shared: &Arc<Shared>) {
-    for desk in shared.senders.all() {
-        let name = format!("sender {} {}", desk.app, desk.transport.provider().name());
-        let (desk, devices) = (Arc::clone(desk), Arc::clone(&shared.stores.devices));
-        let board = Arc::clone(&shared.board);
-        supervise::keep(name, shared.threads.next(), board, Seat::empty(), move |guard| {
-            SenderActor::new(Arc::clone(&desk), Arc::clone(&devices), guard)
-        });
-    }
+fn seat_scheduler(shared: &Arc<Shared>) {
     let (board, seat, own) =
         (Arc::clone(&shared.board), Arc::clone(&shared.scheduler), Arc::clone(shared));
     supervise::keep("scheduler".into(), shared.threads.next(), board, seat, move |guard| {
@@ -139,6 +125,10 @@ pub(crate) struct Shared {
     board: Arc<Board>,
     campaigns: Campaigns,
     senders: Arc<Senders>,
+    /// How many senders took another's place.
+    replaced: AtomicU32,
+    /// How an app that comes later gets its ways out.
+    opener: Opener,
     scheduler: Arc<Seat<SchedulerActor>>,
     rates: InForce,
     /// Among how many nodes rates are divided.
@@ -152,9 +142,46 @@ impl Shared {
         let (nodes, now) = (u32::try_from(nodes).unwrap_or(u32::MAX), Instant::now());
         self.nodes.store(nodes, Ordering::SeqCst);
         let campaigns = self.campaigns.all();
-        let every = self.rates.all().chain(campaigns.iter().map(|run| &run.rate));
-        every.for_each(|rate| rate.divide(nodes, now));
+        self.rates.divide(nodes, now);
+        campaigns.iter().for_each(|run| run.rate.divide(nodes, now));
         self.senders.wake();
+    }
+
+    /// Seats a sender for each of an app's ways out. Those that it had before are taken down.
+    fn put_app(&self, app: &AppName, transports: Vec<SharedTransport>) {
+        self.rates.admit(app, self.nodes.load(Ordering::SeqCst));
+        let desks = transports.into_iter().map(|transport| {
+            let rates = DeskRates {
+                provider: self.rates.of(app, transport.provider()),
+                app: self.rates.limiter(&Rate::App(app.clone())),
+                global: self.rates.limiter(&Rate::Global),
+            };
+            let guard = self.limits.prune_guard_percent;
+            Arc::new(Desk::new(app.clone(), transport, rates, policy(&self.limits), guard))
+        });
+        let desks: Vec<_> = desks.collect();
+        desks.iter().for_each(|desk| self.seat_sender(desk));
+        self.senders.replace(app, &desks);
+    }
+
+    /// Takes an app's senders down. Its rates go too: another app of this name starts anew.
+    fn remove_app(&self, app: &AppName) {
+        self.senders.replace(app, &[]);
+        self.rates.dismiss(app);
+    }
+
+    fn seat_sender(&self, desk: &Arc<Desk>) {
+        let provider = desk.transport.provider();
+        let mut name = format!("sender {} {}", desk.app, provider.name());
+        // The one before may live on for a moment, under its own name.
+        if self.senders.get(&desk.app, provider).is_some() {
+            name += &format!(" #{}", self.replaced.fetch_add(1, Ordering::Relaxed) + 2);
+        }
+        let (desk, devices) = (Arc::clone(desk), Arc::clone(&self.stores.devices));
+        let board = Arc::clone(&self.board);
+        supervise::keep(name, self.threads.next(), board, Seat::empty(), move |guard| {
+            SenderActor::new(Arc::clone(&desk), Arc::clone(&devices), guard)
+        });
     }
 
     /// Puts in force the rates that the store holds, for work under way too.

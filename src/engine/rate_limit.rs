@@ -1,8 +1,8 @@
 //! How fast: token buckets whose rate can change while pushes wait on them.
 //!
-//! A push passes four buckets: its campaign's, its provider's, its app's and the installation's. The
-//! sender takes permits for a handful of pushes at a time from all four or none, so a slow bucket never
-//! drains a fast one. The clock is passed in.
+//! A push passes four buckets: its campaign's (where it has one), its provider's, its app's and the
+//! installation's. The sender takes permits for a handful of pushes at a time from all of them or none,
+//! so a slow bucket never drains a fast one. The clock is passed in.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -99,16 +99,23 @@ impl RateLimiter {
     }
 }
 
-/// Takes up to `wanted` permits from every limit at once, or none from any.
-pub fn take(limits: &[&RateLimiter], wanted: usize, now: Instant) -> Grant {
+/// Takes up to `wanted` permits from every limit at once, and from `own` where there is one, or none
+/// from any.
+pub fn take(
+    own: Option<&RateLimiter>,
+    shared: &[&RateLimiter],
+    wanted: usize,
+    now: Instant,
+) -> Grant {
+    let limits = || own.into_iter().chain(shared.iter().copied());
     let (mut granted, mut wait) = (wanted, Duration::ZERO);
-    for limit in limits {
+    for limit in limits() {
         let (available, until) = limit.lock().available(now);
         granted = granted.min(available);
         wait = wait.max(until);
     }
     if granted > 0 {
-        for limit in limits {
+        for limit in limits() {
             let mut bucket = limit.lock();
             if bucket.per_second > 0 {
                 bucket.permits -= granted as f64;
@@ -125,7 +132,7 @@ mod tests {
     fn taken_in(limits: &[&RateLimiter], start: Instant, span: Duration) -> usize {
         let (mut now, mut taken) = (start, 0);
         while now < start + span {
-            let grant = take(limits, 32, now);
+            let grant = take(None, limits, 32, now);
             taken += grant.granted;
             now += if grant.granted == 0 { grant.wait } else { Duration::from_micros(10) };
         }
@@ -165,6 +172,6 @@ mod tests {
     fn nothing_gathers_beyond_the_burst() {
         let start = Instant::now();
         let limit = RateLimiter::new(1000, start);
-        assert_eq!(take(&[&limit], 100, start + Duration::from_secs(60)).granted, 10);
+        assert_eq!(take(None, &[&limit], 100, start + Duration::from_secs(60)).granted, 10);
     }
 }

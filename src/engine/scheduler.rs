@@ -50,7 +50,13 @@ pub struct Reconcile;
 /// What the store says; none when it did not answer.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct ActiveListed(Option<Vec<Notification>>);
+struct ActiveListed(Option<Active>);
+
+/// What is active, and when that was asked, by the clock of all nodes.
+struct Active {
+    notifications: Vec<Notification>,
+    at: Timestamp,
+}
 
 impl SchedulerActor {
     /// A generation of the scheduler.
@@ -151,9 +157,14 @@ impl SchedulerActor {
 
     fn drop_old(&self) {
         let Some(kept) = self.shared.retention else { return };
-        let ledger = Arc::clone(&self.shared.stores.ledger);
+        let shared = Arc::clone(&self.shared);
         actix::spawn(async move {
-            match ledger.drop_before(Timestamp::now().minus(kept)).await {
+            // By the clock of all: one node's own, if wrong, would take everybody's logs away.
+            let dropped = async {
+                let now = shared.cluster.now().await?;
+                shared.stores.ledger.drop_before(now.minus(kept)).await
+            };
+            match dropped.await {
                 Ok(0) => {}
                 Ok(campaigns) => tracing::info!(campaigns, "dropped delivery logs past their time"),
                 Err(error) => tracing::error!(%error, "failed to drop old delivery logs"),
@@ -163,9 +174,10 @@ impl SchedulerActor {
 }
 
 /// What is active, with the rates it is to be sent at in force.
-async fn look(shared: &Shared) -> Result<Vec<Notification>> {
+async fn look(shared: &Shared) -> Result<Active> {
     shared.follow_rates().await?;
-    shared.stores.notifications.active().await
+    let at = shared.cluster.now().await?;
+    Ok(Active { notifications: shared.stores.notifications.active().await?, at })
 }
 
 impl Actor for SchedulerActor {
@@ -209,8 +221,7 @@ impl Handler<ActiveListed> for SchedulerActor {
     type Result = ();
     fn handle(&mut self, ActiveListed(active): ActiveListed, ctx: &mut Context<Self>) {
         self.looking = false;
-        let now = Timestamp::now();
-        let Some(active) = active else { return };
+        let Some(Active { notifications: active, at: now }) = active else { return };
         self.follow_the_store(&active);
         let queued = |notification: &&Notification| notification.status == Status::Queued;
         self.queued = active.iter().filter(queued).count();

@@ -9,7 +9,7 @@ use super::faults::{FaultPlan, FaultRule, Faults};
 use super::provider::Provider;
 use super::{SandboxError, SandboxOptions};
 
-/// Local APNs and FCM gateways, with faults on demand.
+/// Local APNs, FCM and mail gateways, with faults on demand.
 #[derive(Args, Clone, Debug)]
 pub struct SandboxArgs {
     /// Where keys and certificates are written.
@@ -21,6 +21,9 @@ pub struct SandboxArgs {
     /// Address of the FCM gateway and of its token endpoint.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     pub fcm_bind: SocketAddr,
+    /// Address of the mail gateway (SMTP).
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub smtp_bind: SocketAddr,
     /// Address of the control interface.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     pub control_bind: SocketAddr,
@@ -87,7 +90,7 @@ pub struct ProviderRule {
 impl SandboxArgs {
     /// What [`Sandbox::start`](super::Sandbox::start) needs.
     pub fn options(&self) -> Result<SandboxOptions, SandboxError> {
-        let mut faults = FaultPlan::both(Faults {
+        let mut faults = FaultPlan::all(Faults {
             latency_ms: self.latency_ms,
             jitter_ms: self.jitter_ms,
             goaway_every: self.goaway_every,
@@ -109,6 +112,7 @@ impl SandboxArgs {
             match provider {
                 Provider::Apns => faults.apns.rules.push(rule),
                 Provider::Fcm => faults.fcm.rules.push(rule),
+                Provider::Mail => faults.mail.rules.push(rule),
             }
         }
         faults.validate()?;
@@ -116,6 +120,7 @@ impl SandboxArgs {
             dir: self.dir.clone(),
             apns_bind: self.apns_bind,
             fcm_bind: self.fcm_bind,
+            smtp_bind: self.smtp_bind,
             control_bind: self.control_bind,
             host: self.host.clone(),
             faults,
@@ -142,7 +147,7 @@ fn parse_rule(text: &str) -> Result<(ProviderRule, &str), String> {
     let [provider, status, reason, rest] = parts[..] else {
         return Err("expected PROVIDER:STATUS:REASON: and one more part".to_owned());
     };
-    let told = || format!("`{provider}` is neither apns nor fcm");
+    let told = || format!("`{provider}` is none of apns, fcm and mail");
     let provider = Provider::parse(provider).ok_or_else(told)?;
     let told = |_| format!("`{status}` is not an HTTP status");
     let status = status.parse().map_err(told)?;

@@ -4,11 +4,12 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /health` | `{"status":"ok"}` |
-//! | `GET /stats` | the counters of both providers |
+//! | `GET /stats` | the counters of every provider |
 //! | `DELETE /stats` | counters back to nothing |
-//! | `GET /records?provider=apns\|fcm&status=accepted\|rejected\|all` | a line per push: provider, token, status, reason, id, collapse id, milliseconds, between tabs |
-//! | `DELETE /records` | all records forgotten |
-//! | `GET /faults` | the faults of both providers |
+//! | `GET /records?provider=apns\|fcm\|mail&status=accepted\|rejected\|all` | a line per push: provider, token, status, reason, id, collapse id, milliseconds, between tabs |
+//! | `GET /mails` | the last mails: `[{from, to, data}]` |
+//! | `DELETE /records` | all records and mails forgotten |
+//! | `GET /faults` | the faults of every provider |
 //! | `PUT /faults` | replaces them; what is left out is healthy |
 
 use std::fmt::Write as _;
@@ -26,6 +27,7 @@ use super::gateway::{Body, ProviderState, Reply};
 use super::http1::{Connection, wants_close};
 use super::journal::{Journal, Record};
 use super::provider::Provider;
+use super::smtp::Mailbox;
 
 /// Lines are gathered into chunks of about this size.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -35,6 +37,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub(super) struct Control {
     pub(super) apns: Arc<ProviderState>,
     pub(super) fcm: Arc<ProviderState>,
+    pub(super) mail: Arc<ProviderState>,
+    pub(super) mailbox: Arc<Mailbox>,
     pub(super) journal: Arc<Journal>,
 }
 
@@ -55,6 +59,8 @@ impl Control {
         Self {
             apns: state(Provider::Apns, faults.apns),
             fcm: state(Provider::Fcm, faults.fcm),
+            mail: state(Provider::Mail, faults.mail),
+            mailbox: Arc::default(),
             journal,
         }
     }
@@ -108,19 +114,27 @@ impl Control {
             ("DELETE", "/stats") => {
                 self.apns.counters.clear();
                 self.fcm.counters.clear();
+                self.mail.counters.clear();
                 Reply::empty(StatusCode::NO_CONTENT)
             }
             ("DELETE", "/records") => {
-                self.journal.clear();
+                self.forget();
                 Reply::empty(StatusCode::NO_CONTENT)
             }
+            ("GET", "/mails") => Reply::json(200, &json!(self.mailbox.list())),
             ("GET", "/faults") => Reply::json(200, &json!(self.faults())),
             ("PUT", "/faults") => self.put_faults(body),
-            (_, "/health" | "/stats" | "/records" | "/faults") => {
+            (_, "/health" | "/stats" | "/records" | "/mails" | "/faults") => {
                 refuse(405, "this resource does not support the method")
             }
             _ => refuse(404, "there is no such resource"),
         }
+    }
+
+    /// Forgets what was recorded.
+    pub(super) fn forget(&self) {
+        self.journal.clear();
+        self.mailbox.clear();
     }
 
     fn stats(&self) -> serde_json::Value {
@@ -128,16 +142,22 @@ impl Control {
             "uptime_ms": self.journal.elapsed_ms(),
             "apns": self.apns.counters.stats(),
             "fcm": self.fcm.counters.stats(),
+            "mail": self.mail.counters.stats(),
         })
     }
 
     pub(super) fn faults(&self) -> FaultPlan {
-        FaultPlan { apns: self.apns.faults.get(), fcm: self.fcm.faults.get() }
+        FaultPlan {
+            apns: self.apns.faults.get(),
+            fcm: self.fcm.faults.get(),
+            mail: self.mail.faults.get(),
+        }
     }
 
     pub(super) fn set_faults(&self, plan: FaultPlan) {
         self.apns.faults.set(plan.apns);
         self.fcm.faults.set(plan.fcm);
+        self.mail.faults.set(plan.mail);
     }
 
     fn put_faults(&self, body: &Body) -> Reply {

@@ -6,20 +6,20 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::journal::Push;
+use super::journal::{Push, is_accepted};
 
 /// One provider's counters, as they are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Requests to send a push, whatever became of them.
     pub requests: u64,
-    /// Pushes answered with 200, or delivered before a fault took the answer.
+    /// Pushes that were taken, or delivered before a fault took the answer.
     pub accepted: u64,
     /// The others, by reason.
     pub rejected: BTreeMap<String, u64>,
-    /// TLS connections made since the start.
+    /// Connections made since the start.
     pub connections: u64,
-    /// TLS connections that are open now.
+    /// Connections that are open now.
     pub connections_open: u64,
     /// The most streams seen open at once on any one connection.
     pub max_streams_seen: u64,
@@ -56,7 +56,7 @@ pub(super) fn bump(counter: &AtomicU64) -> u64 {
 impl Counters {
     /// Counts what became of a push.
     pub(super) fn count(&self, push: &Push) {
-        if push.status == 200 {
+        if is_accepted(push.status) {
             bump(&self.accepted);
             return;
         }

@@ -7,24 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use super::SandboxError;
 
-/// The faults of both providers, as `GET /faults` and `PUT /faults` speak them.
+/// The faults of every provider, as `GET /faults` and `PUT /faults` speak them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FaultPlan {
     pub apns: Faults,
     pub fcm: Faults,
+    pub mail: Faults,
 }
 
 impl FaultPlan {
-    /// The same faults for both providers.
-    pub fn both(faults: Faults) -> Self {
-        Self { apns: faults.clone(), fcm: faults }
+    /// The same faults for every provider.
+    pub fn all(faults: Faults) -> Self {
+        Self { apns: faults.clone(), fcm: faults.clone(), mail: faults }
     }
 
     /// Refuses a plan that no gateway could follow.
     pub fn validate(&self) -> Result<(), SandboxError> {
         self.apns.validate()?;
-        self.fcm.validate()
+        self.fcm.validate()?;
+        self.mail.validate()
     }
 }
 
@@ -76,9 +78,9 @@ impl Faults {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// The HTTP status of the answer, 300 to 599.
+    /// The HTTP status of the answer, 300 to 599; of SMTP, the code of the reply.
     pub status: u16,
-    /// APNs: the `reason`; FCM: the `errorCode`.
+    /// APNs: the `reason`; FCM: the `errorCode`; mail: the text behind the code.
     pub reason: String,
     /// The share of all tokens that the rule strikes, 0 to 1. Chosen by
     /// [`token_fraction`], so that the same token fails every time. The shares

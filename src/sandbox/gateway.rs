@@ -36,7 +36,7 @@ impl ProviderState {
         Self { provider, faults: FaultBoard::new(faults), counters: Counters::default(), journal }
     }
 
-    fn record(&self, push: &Push) {
+    pub(super) fn record(&self, push: &Push) {
         self.counters.count(push);
         self.journal.append(self.provider, push);
     }

@@ -27,11 +27,11 @@ pub const NO_ANSWER: u16 = 0;
 pub(super) struct Push {
     /// The device token; empty when the request named none.
     pub(super) token: String,
-    /// The HTTP status answered, or [`NO_ANSWER`].
+    /// The HTTP or SMTP status answered, or [`NO_ANSWER`].
     pub(super) status: u16,
     /// Empty for an accepted push.
     pub(super) reason: Cow<'static, str>,
-    /// `apns-id`, or the number behind FCM's message name.
+    /// `apns-id`, the number behind FCM's message name, or a mail's Message-ID.
     pub(super) id: Option<u128>,
     pub(super) collapse_id: Option<String>,
 }
@@ -42,11 +42,12 @@ pub struct Record {
     pub provider: Provider,
     /// The device token; empty when the request named none.
     pub token: String,
-    /// The HTTP status answered; [`NO_ANSWER`] when a fault took the answer.
+    /// The HTTP or SMTP status answered; [`NO_ANSWER`] when a fault took the answer.
     pub status: u16,
     /// APNs reason or FCM error code; empty when accepted.
     pub reason: String,
-    /// `apns-id` in its canonical form, or FCM's message name; may be empty.
+    /// `apns-id` in its canonical form, FCM's message name, or the UUID of a mail's
+    /// Message-ID; may be empty.
     pub id: String,
     /// `apns-collapse-id`, or the tag or collapse key of the Android message.
     pub collapse_id: String,
@@ -57,8 +58,13 @@ pub struct Record {
 impl Record {
     /// Whether the provider took the push.
     pub fn accepted(&self) -> bool {
-        self.status == 200
+        is_accepted(self.status)
     }
+}
+
+/// Whether a provider says so that it took a push: HTTP's 200, SMTP's 250.
+pub(super) fn is_accepted(status: u16) -> bool {
+    matches!(status, 200 | 250)
 }
 
 /// All pushes since the start, or since they were last cleared.

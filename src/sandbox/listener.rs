@@ -19,7 +19,7 @@ use super::{http1, http2};
 
 const BACKLOG: u32 = 1024;
 /// Between tries when the system has no socket or port for us.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// One gateway on one address.
 pub(super) struct Front<G: Gateway> {
@@ -72,7 +72,7 @@ impl<G: Gateway> Front<G> {
 
 /// Holds the port without listening, so that connections are refused and nobody
 /// else gets it meanwhile.
-async fn reserve(address: SocketAddr) -> TcpSocket {
+pub(super) async fn reserve(address: SocketAddr) -> TcpSocket {
     loop {
         match try_reserve(address) {
             Ok(socket) => return socket,
@@ -95,7 +95,7 @@ fn try_reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn listen(mut reserved: TcpSocket, address: SocketAddr) -> TcpListener {
+pub(super) async fn listen(mut reserved: TcpSocket, address: SocketAddr) -> TcpListener {
     loop {
         match reserved.listen(BACKLOG) {
             Ok(listener) => return listener,
@@ -134,10 +134,10 @@ async fn serve<G: Gateway>(
 }
 
 /// Counts a connection while it is open, however it ends.
-struct OpenConnection(Arc<ProviderState>);
+pub(super) struct OpenConnection(Arc<ProviderState>);
 
 impl OpenConnection {
-    fn new(state: Arc<ProviderState>) -> Self {
+    pub(super) fn new(state: Arc<ProviderState>) -> Self {
         bump(&state.counters.connections);
         bump(&state.counters.connections_open);
         Self(state)

@@ -1,13 +1,14 @@
-//! The sandbox: APNs and FCM on this machine, over real TLS and HTTP/2. Its
-//! gateways follow the providers' public protocols strictly, record every push,
-//! and make faults on demand.
+//! The sandbox: APNs and FCM on this machine, over real TLS and HTTP/2, and a
+//! mail server over SMTP. Its gateways follow the public protocols strictly,
+//! record every push, and make faults on demand.
 //!
 //! It imports nothing else of this crate, so that it cannot share a misreading
 //! of the protocols with the senders that are tried against it.
 //!
 //! ```text
 //! listener ─ wire ─ http2 | http1 ─ gateway ─ apns | fcm     one push
-//!                                      └──── journal, counters, faults
+//!                                      ├──── journal, counters, faults
+//! smtp ────────────────────────────────┤                     one mail
 //! control  ─ http1 ────────────────────────┘                 tests, the demo
 //! ```
 //!
@@ -31,6 +32,7 @@ mod options;
 mod packed;
 mod provider;
 mod run;
+mod smtp;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -51,17 +53,20 @@ pub use journal::{NO_ANSWER, Record, Snapshot};
 pub use options::{SandboxError, SandboxOptions};
 pub use provider::Provider;
 pub use run::run;
+pub use smtp::Mail;
 
 use apns::Apns;
 use control::Control;
 use fcm::Fcm;
 use listener::Front;
+use smtp::SmtpFront;
 
 /// A running sandbox. It ends with [`Sandbox::stop`], or when it is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     apns: SocketAddr,
     fcm: SocketAddr,
+    smtp: SocketAddr,
     control: SocketAddr,
     host: Option<String>,
     credentials: Credentials,
@@ -76,6 +81,7 @@ impl Sandbox {
         options.faults.validate()?;
         let (apns_listener, apns_address) = bind(options.apns_bind).await?;
         let (fcm_listener, fcm_address) = bind(options.fcm_bind).await?;
+        let (smtp_listener, smtp_address) = bind(options.smtp_bind).await?;
         let (control_listener, control_address) = bind(options.control_bind).await?;
         let host = options.host;
         let token_uri = format!("https://{}{}", called(&host, fcm_address), fcm::TOKEN_PATH);
@@ -97,14 +103,21 @@ impl Sandbox {
             gateway: Arc::new(Fcm::new(project_id, secrets.fcm, state.fcm.clone())),
             state: state.fcm.clone(),
         };
+        let smtp = SmtpFront {
+            address: smtp_address,
+            state: state.mail.clone(),
+            mailbox: state.mailbox.clone(),
+        };
         let tasks = vec![
             tokio::spawn(apns.run(apns_listener)),
             tokio::spawn(fcm.run(fcm_listener)),
+            tokio::spawn(smtp.run(smtp_listener)),
             tokio::spawn(state.clone().run(control_listener)),
         ];
         Ok(Self {
             apns: apns_address,
             fcm: fcm_address,
+            smtp: smtp_address,
             control: control_address,
             host,
             credentials,
@@ -128,6 +141,11 @@ impl Sandbox {
         format!("https://{}", called(&self.host, self.fcm))
     }
 
+    /// The mail server.
+    pub fn smtp_url(&self) -> String {
+        format!("smtp://{}", called(&self.host, self.smtp))
+    }
+
     /// The token endpoint, in place of `https://oauth2.googleapis.com/token`.
     pub fn token_uri(&self) -> String {
         format!("{}{}", self.fcm_url(), fcm::TOKEN_PATH)
@@ -143,9 +161,14 @@ impl Sandbox {
         self.state.journal.snapshot()
     }
 
-    /// Forgets the pushes recorded so far.
+    /// The last mails delivered, oldest first.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.state.mailbox.list()
+    }
+
+    /// Forgets the pushes recorded so far, and the mails.
     pub fn clear_records(&self) {
-        self.state.journal.clear();
+        self.state.forget();
     }
 
     /// One provider's counters.
@@ -153,6 +176,7 @@ impl Sandbox {
         match provider {
             Provider::Apns => self.state.apns.counters.stats(),
             Provider::Fcm => self.state.fcm.counters.stats(),
+            Provider::Mail => self.state.mail.counters.stats(),
         }
     }
 
@@ -161,7 +185,7 @@ impl Sandbox {
         self.state.faults()
     }
 
-    /// Replaces the faults of both providers.
+    /// Replaces the faults of every provider.
     pub fn set_faults(&self, plan: FaultPlan) -> Result<(), SandboxError> {
         plan.validate()?;
         self.state.set_faults(plan);

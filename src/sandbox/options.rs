@@ -13,6 +13,7 @@ pub struct SandboxOptions {
     pub dir: PathBuf,
     pub apns_bind: SocketAddr,
     pub fcm_bind: SocketAddr,
+    pub smtp_bind: SocketAddr,
     pub control_bind: SocketAddr,
     /// What clients on other machines call this one: it stands in the certificate and in the URLs.
     pub host: Option<String>,
@@ -27,6 +28,7 @@ impl SandboxOptions {
             dir: dir.into(),
             apns_bind: any_port,
             fcm_bind: any_port,
+            smtp_bind: any_port,
             control_bind: any_port,
             host: None,
             faults: FaultPlan::default(),

@@ -28,6 +28,7 @@ const IN_FULL: u32 = u32::MAX;
 const FLAG_FCM: u8 = 1;
 const FLAG_HEX: u8 = 2;
 const FLAG_ID: u8 = 4;
+const FLAG_MAIL: u8 = 8;
 
 /// Texts that many records share.
 #[derive(Debug, Default)]
@@ -68,8 +69,10 @@ pub(super) fn write(
     let token = cut(&push.token);
     let is_hex = is_packable_hex(token);
     let mut flags = 0;
-    if provider == Provider::Fcm {
-        flags |= FLAG_FCM;
+    match provider {
+        Provider::Apns => {}
+        Provider::Fcm => flags |= FLAG_FCM,
+        Provider::Mail => flags |= FLAG_MAIL,
     }
     if is_hex {
         flags |= FLAG_HEX;
@@ -98,7 +101,11 @@ pub(super) fn write(
 /// Takes one record from the front; `None` when there is none left.
 pub(super) fn read(bytes: &mut Bytes, texts: &[Arc<str>], project_id: &str) -> Option<Record> {
     let flags = bytes.try_get_u8().ok()?;
-    let provider = if flags & FLAG_FCM == 0 { Provider::Apns } else { Provider::Fcm };
+    let provider = match flags & (FLAG_FCM | FLAG_MAIL) {
+        FLAG_FCM => Provider::Fcm,
+        FLAG_MAIL => Provider::Mail,
+        _ => Provider::Apns,
+    };
     let status = bytes.try_get_u16().ok()?;
     let reason = read_text(bytes, texts)?;
     let at_ms = bytes.try_get_u32().ok()?;
@@ -122,7 +129,7 @@ pub(super) fn read(bytes: &mut Bytes, texts: &[Arc<str>], project_id: &str) -> O
 /// An id as the provider's answer wrote it.
 pub(super) fn id_text(provider: Provider, project_id: &str, id: u128) -> String {
     match provider {
-        Provider::Apns => uuid::Uuid::from_u128(id).to_string(),
+        Provider::Apns | Provider::Mail => uuid::Uuid::from_u128(id).to_string(),
         Provider::Fcm => {
             let (number, salt) = ((id >> 64) as u64, id as u64);
             format!("projects/{project_id}/messages/0:{number:016}%{salt:016x}")

@@ -8,6 +8,7 @@ use serde::Serialize;
 pub enum Provider {
     Apns,
     Fcm,
+    Mail,
 }
 
 impl Provider {
@@ -16,6 +17,7 @@ impl Provider {
         match self {
             Self::Apns => "apns",
             Self::Fcm => "fcm",
+            Self::Mail => "mail",
         }
     }
 
@@ -24,6 +26,7 @@ impl Provider {
         match text {
             "apns" => Some(Self::Apns),
             "fcm" => Some(Self::Fcm),
+            "mail" => Some(Self::Mail),
             _ => None,
         }
     }

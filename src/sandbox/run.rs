@@ -13,6 +13,7 @@ use super::{Credentials, Sandbox, SandboxArgs, SandboxError};
 struct Announcement<'a> {
     apns_url: String,
     fcm_url: String,
+    smtp_url: String,
     token_uri: String,
     control_url: String,
     #[serde(flatten)]
@@ -46,9 +47,10 @@ fn print(text: &str) -> io::Result<()> {
 
 fn announce(sandbox: &Sandbox) -> String {
     format!(
-        "# APNs     {}\n# FCM      {}\n# control  {}\n\n{}",
+        "# APNs     {}\n# FCM      {}\n# SMTP     {}\n# control  {}\n\n{}",
         sandbox.apns_url(),
         sandbox.fcm_url(),
+        sandbox.smtp_url(),
         sandbox.control_url(),
         sandbox.config_toml()
     )
@@ -58,6 +60,7 @@ pub(super) fn announce_json(sandbox: &Sandbox) -> Result<String, SandboxError> {
     let announcement = Announcement {
         apns_url: sandbox.apns_url(),
         fcm_url: sandbox.fcm_url(),
+        smtp_url: sandbox.smtp_url(),
         token_uri: sandbox.token_uri(),
         control_url: sandbox.control_url(),
         credentials: sandbox.credentials(),

@@ -3,23 +3,41 @@
 //! Every dialect of the API calls these and nothing below them. They know the stores' roles and the
 //! engine's handle; who the caller is was settled before, and the clock's reading is passed in.
 
+pub mod announcements;
 pub mod devices;
+pub mod direct;
+pub mod nonces;
 pub mod notifications;
 pub mod status;
 pub mod tags;
+pub mod tenants;
 pub mod tokens;
 
-use crate::{domain::labels::Quotas, engine::EngineHandle, storage::Stores};
+use ring::digest;
+
+use crate::{
+    domain::{ids::AppName, labels::Quotas},
+    engine::EngineHandle,
+    settings::{AppSettings, Settings},
+    storage::Stores,
+};
+
+/// The engine's words for what became of a push that somebody waited for.
+pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
     AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
     OrderBy,
 };
-pub use devices::Devices;
+pub use announcements::Announcements;
+pub use devices::{DeviceSearch, Devices};
+pub use direct::DirectMessages;
+pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use status::StatusReport;
 pub use tags::Tags;
+pub use tenants::Tenants;
 pub use tokens::Tokens;
 
 /// Most elements that one listing answers.
@@ -32,6 +50,14 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Announcements: writing, following up, pushing.
+    pub announcements: Announcements,
+    /// Numbers used once.
+    pub nonces: Nonces,
+    /// Messages to single devices.
+    pub direct: DirectMessages,
+    /// Apps made while the installation runs.
+    pub tenants: Tenants,
     /// Tags and aliases under quotas.
     pub tags: Tags,
     /// Devices that come with a token alone.
@@ -41,14 +67,43 @@ pub struct Services {
 }
 
 impl Services {
-    /// Over these stores and this engine; `shards` is how many a round is cut into.
-    pub fn new(stores: Stores, engine: EngineHandle, shards: u16) -> Self {
+    /// Over these stores and this engine.
+    pub fn new(stores: Stores, engine: EngineHandle, settings: &Settings) -> Self {
+        let secret = settings.dialects.push_server.tenant_secret.as_ref();
+        let model = settings.dialect_app();
+        if settings.dialects.push_server.enabled {
+            reach_apple_sandbox(&engine, &model);
+        }
+        let devices = Devices::new(stores.clone(), engine.clone());
+        let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
-            devices: Devices::new(stores.clone(), engine.clone()),
-            notifications: Notifications::new(stores.clone(), engine.clone(), shards),
+            announcements: Announcements::new(
+                stores.clone(),
+                devices.clone(),
+                notifications.clone(),
+            ),
+            devices,
+            notifications,
+            nonces: Nonces::new(stores.clone()),
+            direct: DirectMessages::new(stores.clone(), engine.clone()),
+            tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
             tags: Tags::new(stores.clone(), Quotas::default()),
             tokens: Tokens::new(stores.clone()),
             status: StatusReport::new(stores, engine),
         }
+    }
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+fn hex_digest(bytes: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Clients of the Push Server say which of Apple's environments their token is of.
+fn reach_apple_sandbox(engine: &EngineHandle, app: &AppSettings) {
+    // The same credentials were read a moment ago.
+    if let Err(error) = tenants::put_sandbox(engine, &AppName::new(&app.name), app) {
+        tracing::warn!(app = app.name, %error, "Apple's sandbox cannot be reached");
     }
 }

@@ -92,6 +92,10 @@ pub struct ApnsSettings {
     /// The certificate with its private key, PEM.
     #[serde(default, deserialize_with = "lenient::optional_path")]
     pub cert_file: Option<PathBuf>,
+    /// The contents of `key_file` or `cert_file`, in the place of the file: credentials that were not
+    /// configured but came with a request.
+    #[serde(skip)]
+    pub inline: Option<Secret>,
     /// The app's bundle id.
     #[serde(deserialize_with = "lenient::string")]
     pub topic: String,
@@ -113,6 +117,10 @@ pub struct FcmSettings {
     /// The service account's JSON file.
     #[serde(deserialize_with = "lenient::path")]
     pub service_account_file: PathBuf,
+    /// The contents of the file, in its place: credentials that were not configured but came with a
+    /// request.
+    #[serde(skip)]
+    pub inline: Option<Secret>,
     /// Another project than the service account's.
     #[serde(default, deserialize_with = "lenient::optional")]
     pub project_id: Option<String>,

@@ -84,7 +84,8 @@ pub struct MoxieSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailSettings {
-    /// `smtp://HOST:PORT`, or `smtps://` for TLS from the start; user and password may stand in it.
+    /// `HOST`, `HOST:PORT`, `smtp://…`, or `smtps://…` for TLS from the start; user and password may
+    /// stand in a URL.
     #[serde(deserialize_with = "lenient::secret")]
     pub smtp_server: Secret,
     /// From whom.
@@ -148,8 +149,9 @@ impl DialectSettings {
 impl MailSettings {
     fn check(&self, problems: &mut Problems) {
         let server = self.smtp_server.expose();
-        let fits = server.starts_with("smtp://") || server.starts_with("smtps://");
-        let what = "must be smtp://HOST:PORT or smtps://HOST:PORT";
+        let is_url = server.starts_with("smtp://") || server.starts_with("smtps://");
+        let fits = is_url || !(server.is_empty() || server.contains("://"));
+        let what = "must be HOST, HOST:PORT, smtp://HOST:PORT or smtps://HOST:PORT";
         problems.require(fits, "dialects.moxie.mail.smtp_server", what);
         let what = "must be an e-mail address";
         let is_address = |text: &String| text.contains('@');

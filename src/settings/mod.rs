@@ -69,6 +69,13 @@ impl Settings {
         if self.apps.is_empty() { vec![AppSettings::named(DEFAULT_APP)] } else { self.apps.clone() }
     }
 
+    /// All that is configured of the app of dialects whose callers name none.
+    pub fn dialect_app(&self) -> AppSettings {
+        let mut apps = self.effective_apps().into_iter();
+        let default = apps.find(|app| app.name == self.default_app());
+        default.unwrap_or_else(|| AppSettings::named(DEFAULT_APP))
+    }
+
     /// Shards of a campaign: where nodes share a store, at least so many that each gets its fair part.
     pub fn shards(&self) -> u16 {
         match self.storage.kind {
@@ -80,6 +87,18 @@ impl Settings {
     /// The limits to go by, with the shards that this store needs.
     pub fn effective_limits(&self) -> LimitSettings {
         LimitSettings { shards: self.shards(), ..self.limits.clone() }
+    }
+
+    /// The app of dialects whose callers name none: `default`, or where there is no such app the first.
+    pub fn default_app(&self) -> &str {
+        let named = self.apps.iter().find(|app| app.name == DEFAULT_APP);
+        named.or(self.apps.first()).map_or(DEFAULT_APP, |app| &app.name)
+    }
+
+    /// Where and to whom this app's e-mail goes, if any does.
+    pub fn mail_of(&self, app: &str) -> Option<&MailSettings> {
+        let moxie = &self.dialects.moxie;
+        moxie.mail.as_ref().filter(|_| moxie.enabled && app == self.default_app())
     }
 
     /// The app whose calls need no key: the only app, where it has none. The server then listens on
@@ -101,6 +120,21 @@ mod tests {
         let environment = [("STORAGE__KIND", kind), ("LIMITS__SHARDS", shards)];
         let environment = environment.map(|(k, v)| (format!("FANFARE__{k}"), v.to_owned()));
         Settings::load_with(None, environment.into_iter()).expect("good").effective_limits().shards
+    }
+
+    #[test]
+    fn a_dialect_serves_the_default_app_or_the_first() {
+        let app = |names: &[&str]| {
+            let name = |(index, name): (usize, &&str)| {
+                (format!("FANFARE__APPS__{index}__NAME"), (*name).to_owned())
+            };
+            let environment = names.iter().enumerate().map(name);
+            Settings::load_with(None, environment).expect("good").dialect_app().name
+        };
+        assert_eq!(app(&[]), "default");
+        assert_eq!(app(&["shop"]), "shop");
+        assert_eq!(app(&["shop", "default"]), "default");
+        assert_eq!(app(&["shop", "news"]), "shop");
     }
 
     #[test]

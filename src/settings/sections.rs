@@ -16,6 +16,9 @@ pub struct ServerSettings {
     /// What callers reach the server by.
     #[serde(default, deserialize_with = "lenient::optional")]
     pub public_url: Option<String>,
+    /// Addresses of proxies whose `X-Forwarded-*` headers are believed.
+    #[serde(default, deserialize_with = "lenient::words")]
+    pub trusted_proxies: Vec<String>,
     /// Threads of the HTTP API; 0 is one for each core.
     #[serde(deserialize_with = "lenient::number")]
     pub workers: usize,

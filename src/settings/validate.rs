@@ -39,6 +39,9 @@ impl Settings {
             let web = url.starts_with("http://") || url.starts_with("https://");
             problems.require(web, "server.public_url", "must begin with http:// or https://");
         }
+        let is_address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
+        let fits = self.server.trusted_proxies.iter().all(is_address);
+        problems.require(fits, "server.trusted_proxies", "must be IP addresses");
         let fits = self.server.workers <= MAX_WORKERS;
         let what = format!("must be 0 to {MAX_WORKERS}, 0 being one for each core");
         problems.require(fits, "server.workers", what);

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rustls::ClientConfig;
 
 use super::http2::{ClientCertificate, Origin, PoolConfig, TlsError, tls_config};
-use crate::settings::LimitSettings;
+use crate::settings::{LimitSettings, Secret};
 
 /// Credentials that cannot be used: `apns.key_file: cannot be read: …`. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +26,15 @@ impl CredentialError {
     pub(super) fn new(key: &'static str, problem: impl ToString) -> Self {
         Self { key, problem: problem.to_string() }
     }
+}
+
+/// The contents of the file that the setting names, or what stands in its place.
+pub(super) fn contents(
+    key: &'static str,
+    path: &Path,
+    inline: Option<&Secret>,
+) -> Result<Vec<u8>, CredentialError> {
+    inline.map_or_else(|| read_file(key, path), |inline| Ok(inline.expose().as_bytes().to_vec()))
 }
 
 /// The contents of the file that the setting names.

@@ -7,6 +7,7 @@ pub mod apns;
 mod credentials;
 pub mod fcm;
 pub mod http2;
+pub mod mail;
 mod retry_after;
 #[cfg(test)]
 mod testing;
@@ -19,12 +20,15 @@ use bytes::Bytes;
 
 pub use credentials::CredentialError;
 
-use crate::domain::{
-    device::SendPlatform,
-    ids::{DeviceId, NotificationId},
-    message::Message,
-    outcome::Answer,
-    timestamp::Timestamp,
+use crate::{
+    domain::{
+        device::SendPlatform,
+        ids::{DeviceId, NotificationId},
+        message::Message,
+        outcome::Answer,
+        timestamp::Timestamp,
+    },
+    settings::AppSettings,
 };
 
 /// Where one push goes.
@@ -137,5 +141,16 @@ pub trait Transport: Send + Sync {
     fn state(&self) -> TransportState;
 }
 
-/// Every transport of an installation, by app: made once at start.
+/// A transport as the engine holds it.
 pub type SharedTransport = Arc<dyn Transport>;
+
+/// Makes an app's transports from its credentials; `bootstrap`, which knows the providers, gives it.
+pub type Opener =
+    Arc<dyn Fn(&AppSettings) -> Result<Vec<SharedTransport>, CredentialError> + Send + Sync>;
+
+impl From<CredentialError> for crate::domain::Error {
+    /// Whoever gave the credentials is told what is wrong with them; no secret is in it.
+    fn from(error: CredentialError) -> Self {
+        Self::invalid(error.key, error.problem)
+    }
+}

@@ -251,7 +251,7 @@ fn counted<'a>(devices: impl Iterator<Item = &'a Device>) -> AudienceCount {
             (None, ..) => Some(Unreachable::NoToken),
             (_, Some(_), _) => Some(Unreachable::Pruned),
             (.., SendPlatform::Unknown) => Some(Unreachable::NoProvider),
-            (.., SendPlatform::Fcm) => Some(Unreachable::NoCredentials),
+            (.., SendPlatform::Fcm | SendPlatform::Email) => Some(Unreachable::NoCredentials),
             (.., SendPlatform::Apns) => None,
         };
         match unreachable {

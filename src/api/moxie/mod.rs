@@ -1,8 +1,13 @@
-//! Moxie Notifications, as its clients speak it.
+//! Moxie Notifications, as its clients speak it. `routes` is the table of endpoints and their handlers,
+//! `wire` the JSON shapes, `request` what handlers take from a request, `signature` how a caller proves
+//! who it is, `error` how a refusal looks.
+//!
+//! What Moxie calls a notification is an announcement everywhere else here.
 
-use actix_web::web::ServiceConfig;
+mod error;
+mod request;
+mod routes;
+mod signature;
+mod wire;
 
-use crate::settings::MoxieSettings;
-
-/// Puts its paths on `config`.
-pub fn mount(_config: &mut ServiceConfig, _settings: &MoxieSettings) {}
+pub use routes::mount;

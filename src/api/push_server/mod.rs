@@ -1,8 +1,19 @@
-//! WalletConnect's Push Server, as its clients speak it.
+//! WalletConnect's Push Server, as its clients and its relay speak it.
+//!
+//! `routes` is the table of paths, `clients` and `tenants` hold the handlers; `wire` reads bodies,
+//! `payload` makes a message of what the relay sends, `proof` and `jwt` say who calls, `answer` writes
+//! the words of its answers. A client is an ordinary device whose external id is the client's.
 
-use actix_web::web::ServiceConfig;
+mod answer;
+mod clients;
+mod jwt;
+mod multipart;
+mod pace;
+mod payload;
+mod proof;
+mod routes;
+mod tenants;
+mod wire;
 
-use crate::settings::PushServerSettings;
-
-/// Puts its paths on `config`.
-pub fn mount(_config: &mut ServiceConfig, _settings: &PushServerSettings) {}
+pub use answer::health;
+pub use routes::{PushServer, mount};

@@ -4,7 +4,7 @@
 use tokio::time::Instant;
 
 use super::{
-    desk::{Desk, REFUSED_PROBE, Refusal, State},
+    desk::{Desk, Refusal, State},
     job::Job,
 };
 use crate::{
@@ -47,6 +47,7 @@ impl Desk {
             let until = now + hold;
             state.hold_until = Some(state.hold_until.map_or(until, |held| held.max(until)));
         }
+        job.note(&verdict, state.guard.is_stopped());
         note_token(&mut state, &verdict, job);
         match verdict.next {
             Next::Settle(outcome) => End::Settled(outcome),
@@ -61,7 +62,10 @@ impl Desk {
             End::Later(due) => {
                 let mut state = self.lock();
                 // Asked under the lock: whoever closes a gate sweeps after it.
-                if job.is_wanted() {
+                if self.is_closed() {
+                    drop(state);
+                    job.forsake();
+                } else if job.is_wanted() {
                     state.queue.put_later(due, job);
                     drop(state);
                     self.work.notify_one();
@@ -87,6 +91,9 @@ impl Desk {
                 state.refused = None;
             }
             (Health::Failing, _) => {
+                if let Some(refused) = &mut state.refused {
+                    refused.probing_until = None;
+                }
                 if state.breaker.failed(now) {
                     tracing::warn!(app = %self.app, provider, "the provider is out of order; pushes wait");
                 }
@@ -97,7 +104,7 @@ impl Desk {
                     let word = reason.as_str();
                     tracing::error!(app = %self.app, provider, reason = word, "the provider refuses the app's credentials");
                 }
-                state.refused = Some(Refusal { reason, next_probe: now + REFUSED_PROBE });
+                state.refused = Some(Refusal::new(reason, now));
             }
         }
     }

@@ -4,31 +4,32 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 use super::{
     job::{Job, Ticket},
     queue::Queue,
 };
 use crate::{
-    domain::{
-        ids::AppName,
-        outcome::{Outcome, Reason},
-    },
+    domain::{device::Device, ids::AppName, outcome::Reason},
     engine::{
         breaker::{Breaker, Pass},
+        direct::{DirectOutcome, Place, Single},
         page::PageWork,
         prune_guard::PruneGuard,
         rate_limit::{self, RateLimiter},
         verdict::RetryPolicy,
     },
     storage::PruneOrder,
-    transport::SharedTransport,
+    transport::{Rendered, SharedTransport},
 };
 
 /// Pushes that may begin in one go: enough to make one lock and one look at the clock cheap, few enough
@@ -36,8 +37,16 @@ use crate::{
 const CHUNK: usize = 32;
 /// How often it looks whether a ledger that could not record can again.
 const UNRECORDED_WAIT: Duration = Duration::from_millis(20);
+/// Direct pushes that may wait at once, so that an outage does not pile them up.
+const MOST_SINGLE: usize = 10_000;
+/// The same while the provider is out of order: what finds out whether it is back.
+const SINGLE_PROBES: usize = 4;
 /// How often a provider that refuses the app's credentials is asked again.
-pub(super) const REFUSED_PROBE: Duration = Duration::from_secs(5);
+const REFUSED_PROBE: Duration = Duration::from_secs(5);
+/// How long such a push may take to be answered before another is sent.
+const PROBE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a refusal is told of after the last push that was refused.
+const REFUSAL_TOLD: Duration = Duration::from_secs(30);
 
 /// The desk of one sender: one app through one provider.
 pub struct Desk {
@@ -53,6 +62,10 @@ pub struct Desk {
     pub rates: DeskRates,
     pub(super) policy: RetryPolicy,
     in_flight: AtomicUsize,
+    /// Direct pushes here, waiting or under way.
+    single: Arc<AtomicUsize>,
+    /// Whether it was taken down.
+    closed: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -81,6 +94,16 @@ pub(super) struct State {
 pub(super) struct Refusal {
     pub(super) reason: Reason,
     pub(super) next_probe: Instant,
+    /// A push is out to find out whether it still does; what waits waits for its answer, until then at
+    /// the longest.
+    pub(super) probing_until: Option<Instant>,
+}
+
+impl Refusal {
+    /// The provider has just refused.
+    pub(super) fn new(reason: Reason, now: Instant) -> Self {
+        Self { reason, next_probe: now + REFUSED_PROBE, probing_until: None }
+    }
 }
 
 /// What the pump should do next.
@@ -118,6 +141,8 @@ impl Desk {
             rates,
             policy,
             in_flight: AtomicUsize::new(0),
+            single: Arc::default(),
+            closed: AtomicBool::new(false),
             state: Mutex::new(state),
         }
     }
@@ -129,13 +154,66 @@ impl Desk {
         if !page.is_wanted() {
             self.sweep();
         }
+        if self.is_closed() {
+            self.close();
+        }
         self.work.notify_one();
+    }
+
+    /// Takes in a push of no campaign, and says where its outcome is heard; none where too many wait
+    /// already, or where the device has no token.
+    pub fn submit_single(
+        &self,
+        device: &Device,
+        rendered: Arc<Rendered>,
+    ) -> Option<oneshot::Receiver<DirectOutcome>> {
+        let mut state = self.lock();
+        let most = if state.breaker.is_open() { SINGLE_PROBES } else { MOST_SINGLE };
+        let place = Place::take(&self.single, most)?;
+        let (single, heard) = Single::new(device, place)?;
+        let job = Job::single(single, rendered);
+        // Asked under the lock, as in `close`.
+        if self.is_closed() {
+            return None;
+        }
+        state.queue.extend(job.campaign(), std::iter::once(job));
+        drop(state);
+        self.work.notify_one();
+        Some(heard)
+    }
+
+    /// Takes the desk down: what waits here ends as without credentials, and nothing more begins.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let all = self.lock().queue.take_all();
+        all.into_iter().for_each(Job::forsake);
+    }
+
+    /// Whether it was taken down.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// Takes a device in again that was not concluded.
     pub(super) fn put_back(&self, job: Job) {
-        self.lock().queue.put_first(job);
+        let mut state = self.lock();
+        state.queue.put_first(job);
+        // It may have been the one that was out to ask.
+        if let Some(refused) = &mut state.refused {
+            refused.probing_until = None;
+        }
+        drop(state);
+        if self.is_closed() {
+            self.close();
+        }
         self.work.notify_one();
+    }
+
+    /// Drops direct pushes that nobody waits for any more.
+    pub fn sweep_single(&self) {
+        if self.single.load(Ordering::Relaxed) > 0 {
+            self.sweep();
+        }
     }
 
     /// Hands back every waiting device of campaigns whose gate has closed.
@@ -165,9 +243,12 @@ impl Desk {
                 let reason = refused.reason.clone();
                 return Self::fail_refused(state, &reason, now);
             }
+            if let Some(until) = refused.probing_until.filter(|until| now < *until) {
+                return Step::Sleep(until);
+            }
             let step = self.take(&mut state.queue, 1, now);
             if let (Step::Push(_), Some(refused)) = (&step, &mut state.refused) {
-                refused.next_probe = now + REFUSED_PROBE;
+                refused.probing_until = Some(now + PROBE_PATIENCE);
             }
             return step;
         }
@@ -188,7 +269,7 @@ impl Desk {
     fn fail_refused(mut state: MutexGuard<'_, State>, reason: &Reason, now: Instant) -> Step {
         let jobs = state.queue.take_turn(|_, waiting| waiting.min(16 * CHUNK));
         drop(state);
-        jobs.into_iter().for_each(|job| job.settle(Outcome::Failed(reason.clone())));
+        jobs.into_iter().for_each(|job| job.refuse(reason.clone()));
         Step::Sleep(now)
     }
 
@@ -198,13 +279,13 @@ impl Desk {
         for _ in 0..queue.lanes() {
             let mut wait = Duration::ZERO;
             let jobs = queue.take_turn(|job, waiting| {
-                if !job.page().run.is_recorded() {
+                if !job.is_recorded() {
                     wait = UNRECORDED_WAIT;
                     return 0;
                 }
-                let own = &job.page().run.rate;
-                let rates = [own, &self.rates.provider, &self.rates.app, &self.rates.global];
-                let grant = rate_limit::take(&rates, most.min(waiting), now);
+                let rates: [&RateLimiter; 3] =
+                    [&self.rates.provider, &self.rates.app, &self.rates.global];
+                let grant = rate_limit::take(job.own_rate(), &rates, most.min(waiting), now);
                 wait = grant.wait;
                 grant.granted
             });
@@ -246,7 +327,10 @@ impl Desk {
     pub fn trouble(&self) -> Option<String> {
         let state = self.lock();
         let provider = self.transport.provider().name();
-        if let Some(refused) = &state.refused {
+        let told = |refused: &&Refusal| {
+            !state.queue.is_empty() || Instant::now() < refused.next_probe + REFUSAL_TOLD
+        };
+        if let Some(refused) = state.refused.as_ref().filter(told) {
             let reason = refused.reason.as_str();
             return Some(format!("{}: {provider} refuses the credentials: {reason}", self.app));
         }
@@ -266,6 +350,7 @@ impl Desk {
             "waiting": waiting,
             "waiting_for_another_try": later,
             "in_flight": self.in_flight(),
+            "direct": self.single.load(Ordering::Relaxed),
             "breaker_open": state.breaker.is_open(),
             "held_for_secs": state
                 .hold_until

@@ -1,5 +1,6 @@
 //! One device to be pushed, and the ticket of a push under way. Dropping a ticket without an answer puts
-//! the device back, so no device is ever lost between queue and provider.
+//! the device back, so no device is ever lost between queue and provider. Most devices are part of a
+//! campaign's page; some are pushed to alone.
 
 use std::sync::Arc;
 
@@ -7,36 +8,54 @@ use super::desk::Desk;
 use crate::{
     domain::{
         campaign::Target,
+        device::Unreachable,
         ids::NotificationId,
         outcome::{Answer, Outcome, Reason},
     },
-    engine::page::PageWork,
+    engine::{direct::Single, page::PageWork, rate_limit::RateLimiter, verdict::Verdict},
     transport::Rendered,
 };
 
 /// A push whose task died this often is given up; it is likely to be what kills them.
 const MAX_DEATHS: u32 = 3;
 
+/// The lane of pushes that belong to no campaign.
+const NO_CAMPAIGN: NotificationId = NotificationId(uuid::Uuid::nil());
+
 /// One device to be pushed.
 pub struct Job {
-    page: Arc<PageWork>,
+    part_of: PartOf,
     rendered: Arc<Rendered>,
-    index: u32,
     /// Tries so far.
     pub attempts: u32,
     /// Tries that ended without an answer because their task died.
     deaths: u32,
 }
 
+/// Who hears what becomes of it.
+enum PartOf {
+    Page { page: Arc<PageWork>, index: u32 },
+    Nothing(Box<Single>),
+}
+
 impl Job {
     /// The first try of the device at `index`.
     pub fn new(page: Arc<PageWork>, rendered: Arc<Rendered>, index: u32) -> Self {
-        Self { page, rendered, index, attempts: 0, deaths: 0 }
+        Self { part_of: PartOf::Page { page, index }, rendered, attempts: 0, deaths: 0 }
+    }
+
+    /// The first try of a push outside of any campaign.
+    pub fn single(single: Single, rendered: Arc<Rendered>) -> Self {
+        let part_of = PartOf::Nothing(Box::new(single));
+        Self { part_of, rendered, attempts: 0, deaths: 0 }
     }
 
     /// Its device.
     pub fn target(&self) -> &Target {
-        &self.page.targets()[self.index as usize]
+        match &self.part_of {
+            PartOf::Page { page, index } => &page.targets()[*index as usize],
+            PartOf::Nothing(single) => single.target(),
+        }
     }
 
     /// The message as its provider wants it.
@@ -44,29 +63,79 @@ impl Job {
         &self.rendered
     }
 
-    /// Its page.
-    pub fn page(&self) -> &Arc<PageWork> {
-        &self.page
-    }
-
-    /// Its campaign.
+    /// Its campaign, whose lane it waits in.
     pub fn campaign(&self) -> NotificationId {
-        self.page.run.id()
+        match &self.part_of {
+            PartOf::Page { page, .. } => page.run.id(),
+            PartOf::Nothing(_) => NO_CAMPAIGN,
+        }
     }
 
-    /// Whether its campaign goes on, and here.
+    /// Its campaign's pace.
+    pub fn own_rate(&self) -> Option<&RateLimiter> {
+        match &self.part_of {
+            PartOf::Page { page, .. } => Some(&page.run.rate),
+            PartOf::Nothing(_) => None,
+        }
+    }
+
+    /// Whether what becomes of it can be recorded now, where it is recorded.
+    pub fn is_recorded(&self) -> bool {
+        match &self.part_of {
+            PartOf::Page { page, .. } => page.run.is_recorded(),
+            PartOf::Nothing(_) => true,
+        }
+    }
+
+    /// Whether its campaign goes on, and here; or whoever asked for it still waits.
     pub fn is_wanted(&self) -> bool {
-        self.page.is_wanted()
+        match &self.part_of {
+            PartOf::Page { page, .. } => page.is_wanted(),
+            PartOf::Nothing(single) => single.is_wanted(),
+        }
+    }
+
+    /// Keeps what a verdict says beyond the outcome, for who waits for this one push.
+    pub fn note(&mut self, verdict: &Verdict, tokens_are_kept: bool) {
+        if let PartOf::Nothing(single) = &mut self.part_of {
+            single.note(verdict, tokens_are_kept);
+        }
     }
 
     /// It has its outcome.
     pub fn settle(self, outcome: Outcome) {
-        self.page.settle(self.index as usize, outcome);
+        match self.part_of {
+            PartOf::Page { page, index } => page.settle(index as usize, outcome),
+            PartOf::Nothing(single) => single.settle(outcome),
+        }
     }
 
-    /// Its campaign was stopped before it was tried again.
+    /// It ends without being tried: the provider refuses the app's credentials.
+    pub fn refuse(self, reason: Reason) {
+        match self.part_of {
+            PartOf::Page { page, index } => page.settle(index as usize, Outcome::Failed(reason)),
+            PartOf::Nothing(single) => single.refuse(reason),
+        }
+    }
+
+    /// It is not wanted any more, and was not tried again.
     pub fn leave(self) {
-        self.page.leave();
+        match self.part_of {
+            PartOf::Page { page, .. } => page.leave(),
+            // Whoever waits hears that nothing will come.
+            PartOf::Nothing(_) => {}
+        }
+    }
+
+    /// Its desk is taken down: the app has no credentials for this provider any more.
+    pub fn forsake(self) {
+        match self.part_of {
+            PartOf::Page { page, index } => {
+                let reason = Reason::new(Unreachable::NoCredentials.name());
+                page.settle(index as usize, Outcome::Failed(reason));
+            }
+            PartOf::Nothing(_) => {}
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod queue;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::prelude::*;
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 
 pub use desk::{Desk, DeskRates};
@@ -33,26 +34,39 @@ use crate::{
 /// How often dead tokens are given up.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Every sender's desk, by app and provider.
+/// Every sender's desk, by app and provider. Apps come and go while others read.
 #[derive(Default)]
 pub struct Senders {
-    desks: HashMap<(AppName, SendPlatform), Arc<Desk>>,
+    desks: ArcSwap<HashMap<(AppName, SendPlatform), Arc<Desk>>>,
 }
 
 impl Senders {
-    /// Puts up a desk.
-    pub fn put(&mut self, desk: Arc<Desk>) {
-        self.desks.insert((desk.app.clone(), desk.transport.provider()), desk);
+    /// Puts these desks in the place of those that the app has, which are taken down.
+    pub fn replace(&self, app: &AppName, desks: &[Arc<Desk>]) {
+        let before = self.desks.rcu(|all| {
+            let others = all.iter().filter(|((owner, _), _)| owner != app);
+            let others = others.map(|(key, desk)| (key.clone(), Arc::clone(desk)));
+            let own = desks
+                .iter()
+                .map(|desk| ((app.clone(), desk.transport.provider()), Arc::clone(desk)));
+            others.chain(own).collect::<HashMap<_, _>>()
+        });
+        before.values().filter(|desk| desk.app == *app).for_each(|desk| desk.close());
     }
 
     /// Every desk.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Desk>> {
-        self.desks.values()
+    pub fn all(&self) -> Vec<Arc<Desk>> {
+        self.desks.load().values().cloned().collect()
     }
 
     /// The desks of one app.
-    pub fn of<'a>(&'a self, app: &'a AppName) -> impl Iterator<Item = &'a Arc<Desk>> {
-        self.desks.values().filter(move |desk| desk.app == *app)
+    pub fn of(&self, app: &AppName) -> Vec<Arc<Desk>> {
+        self.desks.load().values().filter(|desk| desk.app == *app).cloned().collect()
+    }
+
+    /// The desk of an app and provider.
+    pub fn get(&self, app: &AppName, provider: SendPlatform) -> Option<Arc<Desk>> {
+        self.desks.load().get(&(app.clone(), provider)).cloned()
     }
 
     /// Hands a page's devices to their senders; those that cannot be sent to are settled at once, and in
@@ -75,8 +89,9 @@ impl Senders {
             }
         }
         for (provider, jobs) in batches {
-            if let Some(desk) = self.desks.get(&(run.app().clone(), provider)) {
-                desk.submit(page, jobs);
+            match self.get(run.app(), provider) {
+                Some(desk) => desk.submit(page, jobs),
+                None => jobs.into_iter().for_each(Job::forsake),
             }
         }
         settled.into_iter().for_each(|(index, outcome)| page.settle(index, outcome));
@@ -84,12 +99,12 @@ impl Senders {
 
     /// Hands back what waits of campaigns whose gate has closed.
     pub fn sweep(&self) {
-        self.desks.values().for_each(|desk| desk.sweep());
+        self.desks.load().values().for_each(|desk| desk.sweep());
     }
 
     /// Lets every pump ask its rates again.
     pub fn wake(&self) {
-        self.desks.values().for_each(|desk| desk.work.notify_one());
+        self.desks.load().values().for_each(|desk| desk.work.notify_one());
     }
 }
 
@@ -98,14 +113,13 @@ pub struct SenderActor {
     desk: Arc<Desk>,
     devices: Arc<dyn DeviceStore>,
     pump: Option<JoinHandle<()>>,
-    /// Owned so that its end is noticed; a sender never finishes.
-    _guard: Guard,
+    guard: Guard,
 }
 
 impl SenderActor {
     /// A generation of the sender of this desk.
     pub fn new(desk: Arc<Desk>, devices: Arc<dyn DeviceStore>, guard: Guard) -> Self {
-        Self { desk, devices, pump: None, _guard: guard }
+        Self { desk, devices, pump: None, guard }
     }
 
     fn prune(&self) {
@@ -148,9 +162,14 @@ impl Actor for SenderActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.keep_pump();
-        ctx.run_interval(PRUNE_INTERVAL, |actor, _| {
+        ctx.run_interval(PRUNE_INTERVAL, |actor, ctx| {
             actor.keep_pump();
             actor.prune();
+            actor.desk.sweep_single();
+            if actor.desk.is_closed() && actor.desk.in_flight() == 0 {
+                actor.guard.finish();
+                ctx.stop();
+            }
         });
     }
 }

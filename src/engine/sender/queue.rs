@@ -85,25 +85,34 @@ impl Queue {
 
     /// Takes out every device whose campaign was stopped, or whose shard went to another node.
     pub fn take_unwanted(&mut self) -> Vec<Job> {
-        let mut unwanted = Vec::new();
+        self.take_if(|job| !job.is_wanted())
+    }
+
+    /// Takes out every device.
+    pub fn take_all(&mut self) -> Vec<Job> {
+        self.take_if(|_| true)
+    }
+
+    fn take_if(&mut self, is_taken: impl Fn(&Job) -> bool) -> Vec<Job> {
+        let mut taken = Vec::new();
         for lane in &mut self.lanes {
             for job in std::mem::take(&mut lane.jobs) {
-                if job.is_wanted() {
-                    lane.jobs.push_back(job);
+                if is_taken(&job) {
+                    taken.push(job);
                 } else {
-                    unwanted.push(job);
+                    lane.jobs.push_back(job);
                 }
             }
         }
         self.lanes.retain(|lane| !lane.jobs.is_empty());
         for Reverse(later) in std::mem::take(&mut self.later) {
-            if later.job.is_wanted() {
-                self.later.push(Reverse(later));
+            if is_taken(&later.job) {
+                taken.push(later.job);
             } else {
-                unwanted.push(later.job);
+                self.later.push(Reverse(later));
             }
         }
-        unwanted
+        taken
     }
 
     /// How many wait to be pushed, and how many for another try.

@@ -39,15 +39,27 @@ enum TileState {
 }
 
 impl Progress {
-    /// Takes up what the ledger holds.
-    pub fn resume(shard: Shard, open: Vec<PageRecord>) -> Self {
-        let tiles = open.into_iter().filter(|page| page.span.after >= shard.cursor).map(|page| {
+    /// Takes up what the ledger holds, pages in their order. A page that begins within an earlier one is
+    /// what a node still wrote whose lease had just ended: the earlier one's stretch is gone over, or was.
+    pub fn resume(shard: Shard, mut open: Vec<PageRecord>) -> Self {
+        let (mut reach, mut gapless) = (shard.cursor, true);
+        open.retain(|page| {
+            let begins_anew = page.span.after >= reach;
+            if begins_anew {
+                gapless &= page.done && page.span.after == reach;
+                reach = page.span.upto;
+            }
+            begins_anew
+        });
+        // All is recorded but the checkpoint that says so: the last page is recorded once more.
+        let again = (gapless && reach >= shard.span.upto).then(|| open.len().saturating_sub(1));
+        let tiles = open.into_iter().enumerate().map(|(index, page)| {
             let counted = page.tallies();
-            let state = if page.done { TileState::Done } else { TileState::CutShort(page.entries) };
+            let done = page.done && again != Some(index);
+            let state = if done { TileState::Done } else { TileState::CutShort(page.entries) };
             (page.span.after, Tile { upto: page.span.upto, state, counted })
         });
-        let tiles = tiles.collect();
-        let mut progress = Self { shard, tiles };
+        let mut progress = Self { tiles: tiles.collect(), shard };
         progress.move_cursor();
         progress
     }
@@ -232,6 +244,31 @@ mod tests {
         progress.recorded(&page(0, 10, &[1, 2, 3], true));
         assert!(progress.is_done());
         assert_eq!(progress.shard.tally.accepted.ios, 4);
+    }
+
+    #[test]
+    fn a_last_page_whose_checkpoint_was_lost_is_recorded_again() {
+        let open = vec![page(0, 4, &[1], true), page(4, 10, &[5, 6], true)];
+        let mut progress = Progress::resume(shard(10), open);
+        assert!(!progress.is_done(), "only a record ends a shard in the ledger");
+        assert_eq!((progress.cursor(), progress.next()), (Position(4), Some(span(4, 10))));
+        assert_eq!(progress.begin(span(4, 10)).len(), 2, "nobody in it is sent to again");
+        assert!(progress.checkpoint_with(&page(4, 10, &[5, 6], true)).done);
+    }
+
+    #[test]
+    fn a_page_written_after_its_lease_does_not_hold_the_shard_up() {
+        let mut stored = shard(30);
+        stored.cursor = Position(10);
+        // One begins before the cursor, one within another's stretch.
+        let stale = [page(5, 12, &[11], true), page(15, 25, &[16, 21], true)];
+        let [before, within] = stale;
+        let open = vec![before, page(10, 20, &[16], true), within];
+        let mut progress = Progress::resume(stored, open);
+        assert_eq!((progress.cursor(), progress.next()), (Position(20), Some(span(20, 30))));
+        progress.begin(span(20, 30));
+        progress.recorded(&page(20, 30, &[21], true));
+        assert!(progress.is_done());
     }
 
     #[test]

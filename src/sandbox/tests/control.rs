@@ -76,7 +76,7 @@ async fn changes_faults_and_names_unknown_fields() {
 
     for (plan, told) in [
         (r#"{"apns":{"latency":1}}"#, "unknown field `latency`"),
-        (r#"{"mail":{}}"#, "unknown field `mail`"),
+        (r#"{"pigeon":{}}"#, "unknown field `pigeon`"),
         (r#"{"apns":{"rules":[{"status":200,"reason":"x"}]}}"#, "status 200"),
     ] {
         let (status, answer) = control(&site, "PUT", "/faults", plan).await;
@@ -132,7 +132,7 @@ fn flags_make_faults() {
     assert_eq!(plan.fcm.rules[0].retry_after_secs, Some(3));
     assert_eq!((plan.fcm.latency_ms, plan.apns.goaway_every), (5, 7));
     assert!(plan.apns.refuse && plan.fcm.refuse);
-    for flag in ["apns:410:Unregistered", "mail:1:x:0.5", "apns:x:y:1", "apns:410:x:y"] {
+    for flag in ["apns:410:Unregistered", "pigeon:400:x:0.5", "apns:x:y:1", "apns:410:x:y"] {
         assert!(Command::try_parse_from(["sandbox", "--fail", flag]).is_err());
     }
     let command = Command::try_parse_from(["sandbox", "--fail", "apns:410:x:2"]);

@@ -20,7 +20,7 @@ async fn push(client: &mut Client, bearer: &str, token: &str) -> Result<Answer, 
 }
 
 fn apns(faults: Faults) -> FaultPlan {
-    FaultPlan { apns: faults, fcm: Faults::default() }
+    FaultPlan { apns: faults, ..FaultPlan::default() }
 }
 
 #[test]

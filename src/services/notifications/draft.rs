@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use ring::digest;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -105,8 +104,7 @@ impl Notifications {
 /// A digest that differs when the content does.
 fn digest_of(edit: &NotificationEdit) -> String {
     let content = serde_json::to_vec(edit).expect("text keys and plain values always serialise");
-    let digest = digest::digest(&digest::SHA256, &content);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::services::hex_digest(&content)
 }
 
 fn blank(app: &AppName, now: Timestamp) -> Notification {

@@ -76,13 +76,29 @@ pub(super) async fn plan(
         "end": end,
     };
     match core.documents(ROUNDS).insert_one(&round).await {
-        // Planned by another node, or before a crash: that plan holds.
-        Err(error) if is_duplicate(&error) => {}
+        // Planned by another node, or before a crash: that plan holds, if it is for the same failures.
+        Err(error) if is_duplicate(&error) => {
+            same_failures(core, plan, round.get_str("failures").ok()).await?
+        }
         inserted => {
             inserted.or_failed(DOING)?;
         }
     }
     complete(core, plan.notification, plan.round).await
+}
+
+/// Refuses a plan where there is one for other failures, which was prepared and not launched.
+async fn same_failures(core: &Core, plan: &RoundPlan, failures: Option<&str>) -> Result<()> {
+    let key = doc! { "_id": round_key(plan.notification, plan.round) };
+    let planned = core.documents(ROUNDS).find_one(key).await.or_failed("read a round")?;
+    let planned = planned.as_ref().and_then(|planned| planned.get_str("failures").ok());
+    if planned == failures {
+        return Ok(());
+    }
+    Err(Error::conflict(format!(
+        "sending other failures again was prepared and not begun; send those first: {}",
+        planned.unwrap_or("all")
+    )))
 }
 
 /// The shards of a planned round, those that are missing made; none where it is not planned.

@@ -81,7 +81,7 @@ pub(super) fn load(settings: &ApnsSettings) -> Result<Credentials, CredentialErr
 
 fn load_key(settings: &ApnsSettings) -> Result<ProviderTokens, CredentialError> {
     let path = settings.key_file.as_deref().expect("the caller has seen key_file");
-    let pem = credentials::read_file("apns.key_file", path)?;
+    let pem = credentials::contents("apns.key_file", path, settings.inline.as_ref())?;
     let bad_key = || {
         CredentialError::new(
             "apns.key_file",
@@ -113,7 +113,7 @@ fn identifier(key: &'static str, id: Option<&str>) -> Result<String, CredentialE
 
 fn load_certificate(settings: &ApnsSettings) -> Result<ClientCertificate, CredentialError> {
     let path = settings.cert_file.as_deref().expect("the caller has seen cert_file");
-    let pem = credentials::read_file("apns.cert_file", path)?;
+    let pem = credentials::contents("apns.cert_file", path, settings.inline.as_ref())?;
     let error = |problem| CredentialError::new("apns.cert_file", problem);
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
@@ -219,6 +219,7 @@ pub(super) mod tests {
             key_id: Some("ABC123DEFG".into()),
             team_id: Some("DEF123GHIJ".into()),
             cert_file: None,
+            inline: None,
             topic: "com.example.app".into(),
             environment: ApnsEnvironment::Production,
             endpoint: None,

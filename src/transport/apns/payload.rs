@@ -47,6 +47,8 @@ fn payload(message: &Message) -> Result<Vec<u8>, RenderError> {
         }
         root.insert(key.clone(), value.clone().into());
     }
+    let numbers = options.numbers.iter().map(|(key, number)| (key.clone(), (*number).into()));
+    root.extend(numbers);
     let urls = [
         ("image_url", &message.image_url),
         ("icon_url", &message.icon_url),
@@ -70,7 +72,7 @@ fn aps(message: &Message) -> Value {
         aps["badge"] = badge.into();
     }
     // Lets the app's service extension fetch the picture before it is shown.
-    if message.image_url.is_some() || message.icon_url.is_some() {
+    if message.options.mutable || message.image_url.is_some() || message.icon_url.is_some() {
         aps["mutable-content"] = 1.into();
     }
     aps
@@ -180,6 +182,18 @@ mod tests {
         assert_eq!(headers["apns-collapse-id"], "news");
         full.options.time_to_live = Some(0);
         assert_eq!(render_now(&full).unwrap().headers["apns-expiration"], "0");
+    }
+
+    #[test]
+    fn what_the_app_completes_stays_an_alert() {
+        let mut message = message();
+        message.options.mutable = true;
+        message.options.numbers.insert("tag".into(), 4002);
+        let expected = json!({
+            "aps": { "alert": { "title": "Hi", "body": "You \"there\"" }, "mutable-content": 1 },
+            "tag": 4002,
+        });
+        assert_eq!(body(&message), expected);
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub fn check(settings: &FcmSettings) -> Result<(), CredentialError> {
 }
 
 pub(super) fn load(settings: &FcmSettings) -> Result<Credentials, CredentialError> {
-    let text = credentials::read_file(FILE, &settings.service_account_file)?;
+    let path = &settings.service_account_file;
+    let text = credentials::contents(FILE, path, settings.inline.as_ref())?;
     // The parser's own message could quote the file.
     let account: ServiceAccount = serde_json::from_slice(&text).map_err(|_| {
         let problem = "is not a service account's JSON with client_email and private_key";
@@ -168,6 +169,7 @@ pub(super) mod tests {
 
     fn from_account(files: &Files, account: &Value) -> FcmSettings {
         FcmSettings {
+            inline: None,
             service_account_file: files.write("account.json", &account.to_string()),
             project_id: None,
             endpoint: None,

@@ -33,7 +33,9 @@ pub(super) fn render(
 ) -> Result<Rendered, RenderError> {
     let collapse = collapse_id(notification, &message.options)?;
     let mut rest = Map::new();
-    rest.insert("notification".into(), notification_part(message));
+    if !message.options.mutable {
+        rest.insert("notification".into(), notification_part(message));
+    }
     let data = data(message)?;
     if !data.is_empty() {
         rest.insert("data".into(), data.into());
@@ -86,6 +88,8 @@ fn data(message: &Message) -> Result<Map<String, Value>, RenderError> {
         }
         data.insert(key.clone(), value.clone().into());
     }
+    let numbers = message.options.numbers.iter();
+    data.extend(numbers.map(|(key, number)| (key.clone(), number.to_string().into())));
     let urls = [
         ("image_url", &message.image_url),
         ("icon_url", &message.icon_url),
@@ -124,7 +128,11 @@ fn android(message: &Message, collapse: &str) -> Value {
         Priority::High => "HIGH",
         Priority::Normal => "NORMAL",
     };
-    let mut android = json!({ "priority": priority, "notification": shown });
+    let mut android = json!({ "priority": priority });
+    // With anything to show, Android would show it by itself instead of waking the app.
+    if !options.mutable {
+        android["notification"] = shown;
+    }
     if let Some(ttl) = options.time_to_live {
         android["ttl"] = format!("{ttl}s").into();
     }
@@ -148,11 +156,14 @@ fn apns(message: &Message, collapse: &str, now: Timestamp) -> Value {
         headers["apns-expiration"] = expiration.to_string().into();
     }
     let mut aps = json!({});
+    if options.mutable {
+        aps["alert"] = json!({ "title": message.title, "body": message.body });
+    }
     set(&mut aps, "sound", options.sound.as_deref());
     if let Some(badge) = options.badge {
         aps["badge"] = badge.into();
     }
-    if message.image_url.is_some() || message.icon_url.is_some() {
+    if options.mutable || message.image_url.is_some() || message.icon_url.is_some() {
         aps["mutable-content"] = 1.into();
     }
     json!({ "headers": headers, "payload": { "aps": aps } })
@@ -180,7 +191,10 @@ fn webpush(notification: NotificationId, message: &Message, collapse: &str) -> V
     set(&mut headers, "Topic", topic.as_deref());
     let mut shown = json!({ "tag": collapse });
     set(&mut shown, "icon", message.icon_url.as_deref().filter(|icon| is_url(icon)));
-    let mut webpush = json!({ "headers": headers, "notification": shown });
+    let mut webpush = json!({ "headers": headers });
+    if !options.mutable {
+        webpush["notification"] = shown;
+    }
     // WebpushFcmOptions.link: "For all URL values, HTTPS is required."
     let link = message.deep_link.as_deref().filter(|link| link.starts_with("https://"));
     if let Some(link) = link {
@@ -285,6 +299,28 @@ mod tests {
             },
         }});
         assert_eq!(sent(&full, "t"), expected);
+    }
+
+    #[test]
+    fn what_the_app_completes_goes_to_android_as_data_alone() {
+        let mut mutable = message();
+        mutable.options.mutable = true;
+        mutable.options.numbers.insert("tag".into(), 4002);
+        let expected = json!({ "message": {
+            "token": "t",
+            "data": { "tag": "4002" },
+            "android": { "priority": "HIGH" },
+            "apns": {
+                "headers": { "apns-priority": "10", "apns-collapse-id": UUID },
+                "payload": { "aps": {
+                    "alert": { "title": "Hi", "body": "there" }, "mutable-content": 1,
+                } },
+            },
+            "webpush": {
+                "headers": { "Urgency": "high", "Topic": "00000000000000000000000000000007" },
+            },
+        }});
+        assert_eq!(sent(&mutable, "t"), expected);
     }
 
     #[test]

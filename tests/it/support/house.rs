@@ -29,12 +29,14 @@ pub struct House {
 }
 
 impl House {
-    /// Starts gateways with these arguments, and a server with these settings.
+    /// Starts gateways with these arguments, and a server with these settings, in which `{smtp_url}` is
+    /// the mail server's.
     pub fn start(gateway_arguments: &[&str], settings: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let gateways =
             Gateways::start(program(), directory.path(), gateway_arguments).expect("gateways");
-        let mut house = Self { directory, gateways, server: None, settings: settings.to_owned() };
+        let settings = settings.replace("{smtp_url}", &gateways.smtp_url);
+        let mut house = Self { directory, gateways, server: None, settings };
         house.start_server();
         house
     }
@@ -44,6 +46,11 @@ impl House {
         let server =
             Server::start(program(), self.directory.path(), &self.gateways, &self.settings);
         self.server = Some(server.expect("a server"));
+    }
+
+    /// Changes the settings for the next start.
+    pub fn reset_settings(&mut self, change: impl FnOnce(&str) -> String) {
+        self.settings = change(&self.settings);
     }
 
     /// Kills the server as a loss of power would.

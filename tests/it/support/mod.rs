@@ -3,8 +3,10 @@
 pub mod house;
 pub mod mongod;
 pub mod nodes;
+pub mod npm;
 pub mod proxy;
 pub mod python;
 pub mod server;
+pub mod signed;
 pub mod stores;
 pub mod wire_case;

@@ -222,7 +222,7 @@ pub fn program() -> PathBuf {
         .clone()
 }
 
-/// Where tests keep what they fetch.
+/// Where the tests keep what they fetch.
 pub fn cache() -> PathBuf {
     let root = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let root =

@@ -1,7 +1,7 @@
 //! Wire cases: data files of requests and the answers they must have, run against a real server.
 //!
-//! A file is `{about, settings, steps}`. A step is `{request, headers, body | raw | bytes, status,
-//! answer_headers, answer, save}`. `answer` is a subset: objects may hold more keys, lists must have
+//! A file is `{about, settings, steps}`. A step is `{request, headers, sign, body | raw | bytes, status,
+//! answer_headers, answer, save}`. `sign` signs it as Moxie's users do. `answer` is a subset: objects may hold more keys, lists must have
 //! the same length. Text in angle brackets is a pattern (`<int>`, `<time>`, `<has TEXT>`, …, see
 //! `fits`). `save` keeps parts of the answer by JSON pointer, and `{name}` puts them in later steps.
 
@@ -10,7 +10,10 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::server::{Answer, Server};
+use super::{
+    server::{Answer, Server},
+    signed::{self, Sign},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +31,8 @@ struct Step {
     request: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    #[serde(default)]
+    sign: Option<Sign>,
     #[serde(default)]
     body: Option<Value>,
     /// A body that need not be JSON.
@@ -48,6 +53,15 @@ struct Step {
 /// Runs every file of `cases/NAME` with these settings besides its own, made anew for each, and says
 /// everything that was not as it must be.
 pub fn run_all(name: &str, besides: impl Fn() -> BTreeMap<String, String>) -> Vec<String> {
+    run_all_knowing(name, besides, &Saved::new())
+}
+
+/// The same, with values that every file may name as if it had saved them.
+pub fn run_all_knowing(
+    name: &str,
+    besides: impl Fn() -> BTreeMap<String, String>,
+    known: &Saved,
+) -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases").join(name);
     let mut files: Vec<_> = std::fs::read_dir(directory)
         .expect("the directory of cases")
@@ -55,11 +69,11 @@ pub fn run_all(name: &str, besides: impl Fn() -> BTreeMap<String, String>) -> Ve
         .collect();
     files.sort();
     assert!(!files.is_empty(), "there are no cases");
-    files.iter().flat_map(|file| run(file, besides())).collect()
+    files.iter().flat_map(|file| run(file, besides(), known.clone())).collect()
 }
 
 /// Runs one file.
-fn run(file: &Path, mut settings: BTreeMap<String, String>) -> Vec<String> {
+fn run(file: &Path, mut settings: BTreeMap<String, String>, mut saved: Saved) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("the case file reads");
     let case: Case = match serde_json::from_str(&text) {
         Ok(case) => case,
@@ -67,7 +81,6 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>) -> Vec<String> {
     };
     settings.extend(case.settings.clone());
     let server = Server::start(&settings);
-    let mut saved = BTreeMap::new();
     let mut wrong = Vec::new();
     for (number, step) in case.steps.iter().enumerate() {
         let answer = send(&server, step, &saved);
@@ -86,17 +99,26 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>) -> Vec<String> {
     wrong
 }
 
-type Saved = BTreeMap<String, Value>;
+/// Parts of answers by name.
+pub type Saved = BTreeMap<String, Value>;
 
 fn send(server: &Server, step: &Step, saved: &Saved) -> Answer {
     let (method, path) = step.request.split_once(' ').expect("a request is METHOD PATH");
     let body = match (&step.body, &step.raw, step.bytes) {
         (Some(json), ..) => Some(fill(json, saved).to_string().into_bytes()),
-        (_, Some(raw), _) => Some(raw.clone().into_bytes()),
+        (_, Some(raw), _) => Some(fill_text(raw, saved).into_bytes()),
         (.., Some(bytes)) => Some(vec![b' '; bytes]),
         _ => None,
     };
-    server.send(method, &fill_text(path, saved), &step.headers, body)
+    let path = fill_text(path, saved);
+    let given = step.headers.iter();
+    let mut headers: BTreeMap<_, _> =
+        given.map(|(name, value)| (name.clone(), fill_text(value, saved))).collect();
+    if let Some(sign) = &step.sign {
+        let url = format!("http://{}{path}", server.address());
+        headers.extend(signed::headers(method, &url, sign));
+    }
+    server.send(method, &path, &headers, body)
 }
 
 fn judge(step: &Step, answer: &Answer, saved: &Saved, wrong: &mut Vec<String>) {

@@ -217,7 +217,7 @@ pub struct CountJson {
 impl CountJson {
     /// From what the store counted; every provider and reason is named, zeros included.
     pub fn new(count: &AudienceCount) -> Self {
-        let providers = [SendPlatform::Apns, SendPlatform::Fcm];
+        let providers = [SendPlatform::Apns, SendPlatform::Fcm, SendPlatform::Email];
         let reasons = [
             Unreachable::NoToken,
             Unreachable::Pruned,

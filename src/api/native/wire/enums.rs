@@ -43,7 +43,7 @@ impl WireEnum for DevicePlatform {
 }
 
 impl WireEnum for SendPlatform {
-    const WHAT: &'static str = "0 UNKNOWN, 1 FCM or 2 APNS";
+    const WHAT: &'static str = "0 UNKNOWN, 1 FCM, 2 APNS or 3 EMAIL";
 
     fn numbered(number: i64) -> Option<Self> {
         Self::from_number(number)

@@ -59,12 +59,21 @@ pub struct SentCounts {
     android: u64,
     ios: u64,
     web: u64,
+    /// E-mail recipients, and devices that name neither platform nor provider; told where there are any.
+    #[serde(skip_deserializing, skip_serializing_if = "is_zero")]
+    unknown: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl SentCounts {
     /// Of the domain's counts.
     pub fn new(counts: &PlatformCounts) -> Self {
-        Self { android: counts.android, ios: counts.ios, web: counts.web }
+        let PlatformCounts { android, ios, web, unknown } = *counts;
+        Self { android, ios, web, unknown }
     }
 
     /// As the domain has it.

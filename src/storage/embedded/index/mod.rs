@@ -21,7 +21,7 @@ use std::{
 
 use roaring::RoaringBitmap;
 
-use crate::domain::{audience::Field, timestamp::Timestamp};
+use crate::domain::{audience::Field, device::SendPlatform, timestamp::Timestamp};
 
 pub(super) use apply::{Change, same_to_the_index};
 pub(super) use load::load;
@@ -103,7 +103,7 @@ struct AppIndex {
     /// Those whose token was given up.
     pruned: RoaringBitmap,
     /// By the number of the provider.
-    providers: [RoaringBitmap; 3],
+    providers: [RoaringBitmap; SendPlatform::ALL.len()],
     /// By the number of the platform.
     platforms: [RoaringBitmap; 4],
     tags: Values,

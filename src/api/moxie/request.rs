@@ -1,0 +1,135 @@
+//! What handlers of this dialect take from a request, as extractors: the signature of a caller, the
+//! body, names in the path.
+//!
+//! [`Signed`] comes first in a handler's arguments: extractors run in order, so a request that nobody
+//! known has signed is refused before its body is read.
+
+use std::time::Duration;
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{AUTHORIZATION, DATE},
+    web::{self, Bytes, Data},
+};
+use futures_util::future::{FutureExt, LocalBoxFuture, Ready, ready};
+use serde::de::DeserializeOwned;
+
+use super::{
+    error::MoxieError,
+    signature::{self, Users},
+};
+use crate::{
+    api::{ApiState, extract, origin},
+    domain::{Error, ids::AppName, timestamp::Timestamp},
+};
+
+/// How long a body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What this dialect's handlers share.
+pub struct Moxie {
+    /// The app that it serves.
+    pub app: AppName,
+    /// Under which path.
+    pub prefix: String,
+    /// Who may write.
+    pub users: Users,
+    /// Whether nonces are remembered and dates looked at.
+    pub is_fresh_only: bool,
+}
+
+/// Proof that a known user has signed the request, not long ago and not before.
+pub struct Signed;
+
+impl FromRequest for Signed {
+    type Error = MoxieError;
+    type Future = LocalBoxFuture<'static, Result<Self, MoxieError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { check(&request).await.map(|()| Self) }.boxed_local()
+    }
+}
+
+async fn check(request: &HttpRequest) -> Result<(), MoxieError> {
+    let (state, moxie) = (state(request), moxie(request));
+    let header = |name: &'static str| {
+        let value = request.headers().get(name).ok_or_else(|| MoxieError::missing(name))?;
+        value.to_str().map_err(|_| MoxieError::unauthorized("a header is not text"))
+    };
+    let (date, nonce) = (header(DATE.as_str())?, header("x-hmac-nonce")?);
+    let (authorization, user) = (header(AUTHORIZATION.as_str())?, header("x-moxie-key")?);
+    let signed = signature::Signed { method: request.method().as_str(), date, nonce };
+    let urls = origin::urls(request, &state.server);
+    if !moxie.users.accept(user, &signed, &urls, authorization) {
+        return Err(MoxieError::unauthorized("the signature does not fit"));
+    }
+    if !moxie.is_fresh_only {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    if !signature::is_fresh(date, now) {
+        let what = "Date must be an HTTP date, at most five minutes from the server's time";
+        return Err(MoxieError::unauthorized(what));
+    }
+    let (nonces, kept_for) = (&state.services.nonces, signature::NONCE_KEPT);
+    if !nonces.use_up(&moxie.app, user, nonce, kept_for, now).await? {
+        return Err(MoxieError::unauthorized("the nonce was used before"));
+    }
+    Ok(())
+}
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Body<T> {
+    type Error = MoxieError;
+    type Future = LocalBoxFuture<'static, Result<Self, MoxieError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = tokio::time::timeout(BODY_DEADLINE, Bytes::from_request(request, payload));
+        async move {
+            let late = |_| Error::too_slow("the request body did not arrive in time");
+            let body = body.await.map_err(late)?.map_err(|error| extract::body_error(&error))?;
+            Ok(Self(extract::json(&body)?))
+        }
+        .boxed_local()
+    }
+}
+
+/// `{uuid}` of the path, in any of the ways to write a UUID; other text names nothing.
+pub struct Ident(pub uuid::Uuid);
+
+impl FromRequest for Ident {
+    type Error = MoxieError;
+    type Future = Ready<Result<Self, MoxieError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let part = request.match_info().get("uuid").and_then(|text| text.parse().ok());
+        let unknown = || Error::not_found("there is no such notification").into();
+        ready(part.map(Self).ok_or_else(unknown))
+    }
+}
+
+/// `{id}` of the path.
+pub struct Number(pub u64);
+
+impl FromRequest for Number {
+    type Error = MoxieError;
+    type Future = Ready<Result<Self, MoxieError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let part = request.match_info().get("id").and_then(|text| text.parse().ok());
+        let unknown = || Error::not_found("there is no such followup").into();
+        ready(part.map(Self).ok_or_else(unknown))
+    }
+}
+
+fn state(request: &HttpRequest) -> &ApiState {
+    request.app_data::<Data<ApiState>>().expect("mount puts the state on every application")
+}
+
+fn moxie(request: &HttpRequest) -> &Moxie {
+    request.app_data::<web::Data<Moxie>>().expect("mount puts it on this dialect's paths")
+}

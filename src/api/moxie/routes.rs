@@ -1,0 +1,212 @@
+//! The table of endpoints, each with and without a slash at its end, and their handlers.
+
+use actix_web::{
+    HttpRequest, HttpResponse, Resource,
+    http::{StatusCode, header},
+    web::{self, Data, ServiceConfig},
+};
+use serde_json::{Value, json};
+
+use super::{
+    error::{self, MoxieError},
+    request::{Body, Ident, Moxie, Number, Signed},
+    signature::Users,
+    wire::{self, ApnsBody, FollowupBody, GcmBody, NotificationBody, PushBody},
+};
+use crate::{
+    api::ApiState,
+    domain::{Error, timestamp::Timestamp},
+    services::announcements::Listener,
+    settings::MoxieSettings,
+};
+
+type Answer = Result<HttpResponse, MoxieError>;
+
+/// Puts this dialect on `config`.
+#[rustfmt::skip]
+pub fn mount(config: &mut ServiceConfig, settings: &MoxieSettings, state: &ApiState) {
+    let moxie = Data::new(Moxie {
+        app: state.default_app.clone(),
+        prefix: settings.prefix.clone(),
+        users: Users::new(&settings.users),
+        is_fresh_only: settings.hmac_freshness,
+    });
+    let at = |path: &str, allowed| endpoint(&moxie, path, allowed);
+    let (get, post, delete) = (web::get, web::post, web::delete);
+    config
+        .service(at("", "GET, POST").route(get().to(list)).route(post().to(create)))
+        .service(at("/push", "POST").route(post().to(push)))
+        .service(at("/register/gcm", "POST").route(post().to(register_gcm)))
+        .service(at("/register/apns", "POST").route(post().to(register_apns)))
+        .service(at("/{uuid}", "GET, POST, DELETE")
+            .route(get().to(show)).route(post().to(update)).route(delete().to(remove)))
+        .service(at("/{uuid}/followup", "POST").route(post().to(add_followup)))
+        .service(at("/{uuid}/followup/{id}", "GET, POST, DELETE")
+            .route(get().to(show_followup)).route(post().to(update_followup)).route(delete().to(remove_followup)));
+}
+
+fn endpoint(moxie: &Data<Moxie>, path: &str, allowed: &'static str) -> Resource {
+    let path = format!("{}{path}", moxie.prefix);
+    let mut paths = vec![format!("{path}/")];
+    if !path.is_empty() {
+        paths.insert(0, path);
+    }
+    let refuse =
+        move |request: HttpRequest| async move { error::no_such_method(&request, allowed) };
+    web::resource(paths).app_data(moxie.clone()).default_service(web::to(refuse))
+}
+
+/// `GET /`: those that are ongoing, or with `history` all.
+async fn list(moxie: Data<Moxie>, state: Data<ApiState>, request: HttpRequest) -> Answer {
+    let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let pairs = query.map_err(|_| Error::malformed("the query string does not read"))?;
+    let history = pairs.iter().any(|(name, value)| {
+        name == "history" && matches!(value.as_str(), "true" | "True" | "1" | "t")
+    });
+    let found = state.services.announcements.list(&moxie.app, history, Timestamp::now()).await?;
+    Ok(HttpResponse::Ok().json(wire::notifications(&moxie.prefix, &found)))
+}
+
+/// `POST /`
+async fn create(
+    _: Signed,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    body: Body<NotificationBody>,
+) -> Answer {
+    let (announcements, edit) = (&state.services.announcements, body.0.into_edit());
+    let made = announcements.create(&moxie.app, edit, Timestamp::now()).await?;
+    let told = json!({ "status": "created", "ident": made.id });
+    Ok(placed(StatusCode::CREATED, &wire::place(&moxie.prefix, made.id), told))
+}
+
+/// `GET /{uuid}`
+async fn show(moxie: Data<Moxie>, state: Data<ApiState>, id: Ident) -> Answer {
+    let found = state.services.announcements.get(&moxie.app, id.0, Timestamp::now()).await?;
+    Ok(HttpResponse::Ok().json(wire::notification(&moxie.prefix, &found)))
+}
+
+/// `POST /{uuid}`: what is left out stays.
+async fn update(
+    _: Signed,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    id: Ident,
+    body: Body<NotificationBody>,
+) -> Answer {
+    let (announcements, edit, now) =
+        (&state.services.announcements, body.0.into_edit(), Timestamp::now());
+    let updated = announcements.update(&moxie.app, id.0, edit, now).await?;
+    let told = wire::notification(&moxie.prefix, &updated);
+    Ok(placed(StatusCode::OK, &wire::place(&moxie.prefix, id.0), told))
+}
+
+/// `DELETE /{uuid}`
+async fn remove(_: Signed, moxie: Data<Moxie>, state: Data<ApiState>, id: Ident) -> Answer {
+    state.services.announcements.remove(&moxie.app, id.0).await?;
+    Ok(deleted())
+}
+
+/// `POST /{uuid}/followup`
+async fn add_followup(
+    _: Signed,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    id: Ident,
+    body: Body<FollowupBody>,
+) -> Answer {
+    let (announcements, edit) = (&state.services.announcements, body.0.into_edit());
+    let made = announcements.add_followup(&moxie.app, id.0, edit, Timestamp::now()).await?;
+    let told = json!({ "status": "created", "id": made.id });
+    let place = wire::followup_place(&moxie.prefix, id.0, made.id);
+    Ok(placed(StatusCode::CREATED, &place, told))
+}
+
+/// `GET /{uuid}/followup/{id}`
+async fn show_followup(
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    id: Ident,
+    number: Number,
+) -> Answer {
+    let (announcements, now) = (&state.services.announcements, Timestamp::now());
+    let found = announcements.followup(&moxie.app, id.0, number.0, now).await?;
+    Ok(HttpResponse::Ok().json(wire::followup(&moxie.prefix, id.0, &found)))
+}
+
+/// `POST /{uuid}/followup/{id}`
+async fn update_followup(
+    _: Signed,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    id: Ident,
+    number: Number,
+    body: Body<FollowupBody>,
+) -> Answer {
+    let (announcements, edit, now) =
+        (&state.services.announcements, body.0.into_edit(), Timestamp::now());
+    let updated = announcements.update_followup(&moxie.app, id.0, number.0, edit, now).await?;
+    let told = wire::followup(&moxie.prefix, id.0, &updated);
+    Ok(placed(StatusCode::OK, &wire::followup_place(&moxie.prefix, id.0, number.0), told))
+}
+
+/// `DELETE /{uuid}/followup/{id}`
+async fn remove_followup(
+    _: Signed,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    id: Ident,
+    number: Number,
+) -> Answer {
+    let (announcements, now) = (&state.services.announcements, Timestamp::now());
+    announcements.remove_followup(&moxie.app, id.0, number.0, now).await?;
+    Ok(deleted())
+}
+
+/// `POST /push`: accepted, and sent by the engine.
+async fn push(
+    _: Signed,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    body: Body<PushBody>,
+) -> Answer {
+    let unknown = || Error::invalid("notification", "there is no such notification");
+    let id = body.0.notification.parse().map_err(|_| unknown())?;
+    let (announcements, now) = (&state.services.announcements, Timestamp::now());
+    let pushed = announcements.push(&moxie.app, id, &body.0.message, now).await;
+    // What the path does not name is a fault of the body.
+    pushed.map_err(|error| match error.kind() {
+        crate::domain::ErrorKind::NotFound => unknown(),
+        _ => error,
+    })?;
+    Ok(HttpResponse::Accepted().json(json!({ "status": "success" })))
+}
+
+/// `POST /register/gcm`
+async fn register_gcm(moxie: Data<Moxie>, state: Data<ApiState>, body: Body<GcmBody>) -> Answer {
+    register(&moxie, &state, Listener::Fcm, ("registration_id", body.0.registration_id)).await
+}
+
+/// `POST /register/apns`
+async fn register_apns(moxie: Data<Moxie>, state: Data<ApiState>, body: Body<ApnsBody>) -> Answer {
+    register(&moxie, &state, Listener::Apns, ("device_token", body.0.device_token)).await
+}
+
+async fn register(
+    moxie: &Moxie,
+    state: &ApiState,
+    listener: Listener,
+    (field, token): (&'static str, String),
+) -> Answer {
+    let (announcements, now) = (&state.services.announcements, Timestamp::now());
+    announcements.register(&moxie.app, listener, field, token, now).await?;
+    Ok(HttpResponse::Accepted().json(json!({ "success": 1 })))
+}
+
+fn placed(status: StatusCode, place: &str, told: Value) -> HttpResponse {
+    HttpResponse::build(status).insert_header((header::LOCATION, place)).json(told)
+}
+
+fn deleted() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "deleted" }))
+}

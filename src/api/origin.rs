@@ -1,0 +1,71 @@
+//! By which URL, and from which address, a request came. Proxies say it in `X-Forwarded-*`; only those
+//! that the settings trust are believed. Shared by the dialects.
+
+use std::net::IpAddr;
+
+use actix_web::{HttpRequest, http::header::HOST};
+
+use crate::settings::ServerSettings;
+
+/// The absolute URLs that the caller may have asked for: as the request says, and as the settings say
+/// that callers reach the server.
+pub fn urls(request: &HttpRequest, server: &ServerSettings) -> Vec<String> {
+    let rest = request.uri().path_and_query().map_or("/", |rest| rest.as_str());
+    let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
+    let forwarded = |name| Some(first(request, name)?.to_owned()).filter(|_| trusted);
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let host = forwarded("x-forwarded-host").or(authority.or(host).map(str::to_owned));
+    let scheme = forwarded("x-forwarded-proto").unwrap_or_else(|| "http".to_owned());
+    let asked = host.map(|host| format!("{scheme}://{host}{rest}"));
+    let public = server.public_url.as_deref().filter(|url| !url.is_empty());
+    let public = public.map(|url| format!("{}{rest}", url.trim_end_matches('/')));
+    asked.into_iter().chain(public).collect()
+}
+
+/// The first of the values that a proxy has put there: what the caller itself said to the first proxy.
+fn first<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let value = request.headers().get(name)?.to_str().ok()?;
+    value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
+}
+
+fn is_trusted(peer: IpAddr, server: &ServerSettings) -> bool {
+    let peer = peer.to_canonical();
+    server.trusted_proxies.iter().any(|known| known.parse() == Ok(peer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    use crate::settings::Settings;
+
+    fn asked(environment: &[(&str, &str)], peer: &str) -> Vec<String> {
+        let environment =
+            environment.iter().map(|(k, v)| (format!("FANFARE__SERVER__{k}"), (*v).to_owned()));
+        let settings = Settings::load_with(None, environment).expect("good settings");
+        let request = TestRequest::with_uri("/m/?history=true")
+            .insert_header(("host", "push:8080"))
+            .insert_header(("x-forwarded-proto", "https"))
+            .insert_header(("x-forwarded-host", "api.example.com, inner"))
+            .peer_addr(format!("{peer}:9").parse().expect("an address"));
+        urls(&request.to_http_request(), &settings.server)
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let direct = ["http://push:8080/m/?history=true"];
+        assert_eq!(asked(&[], "127.0.0.1"), direct);
+        let trusted = [("TRUSTED_PROXIES", "10.0.0.1,10.0.0.2")];
+        assert_eq!(asked(&trusted, "10.0.0.3"), direct);
+        assert_eq!(asked(&trusted, "10.0.0.2"), ["https://api.example.com/m/?history=true"]);
+    }
+
+    #[test]
+    fn the_public_url_is_another_way_to_have_asked() {
+        let public = [("PUBLIC_URL", "https://api.example.com/")];
+        let urls = asked(&public, "127.0.0.1");
+        assert_eq!(urls[1], "https://api.example.com/m/?history=true");
+    }
+}
