@@ -194,10 +194,13 @@ pub async fn callers_at_once_cannot_take_the_same_place(backend: &impl Backend) 
     };
     assert_eq!(at_once(|caller| edit(&format!("d{caller}"), &["one"], &[])).await, 6);
     assert_eq!(counts(&stores, &["one"], ALL).await, [6]);
-    assert_eq!(at_once(|caller| edit("d0", &[&format!("t{caller}")], &[])).await, 4);
+    // The first device may be one of the six.
+    let room = 5 - tags_of(&stores, "d0").await.len();
+    assert_eq!(at_once(|caller| edit("d0", &[&format!("t{caller}")], &[])).await, room);
     assert_eq!(tags_of(&stores, "d0").await.len(), 5);
+    let room = 7 - stores.labels.tags(&app()).await.expect("listed").len();
     let own = |caller| edit(&format!("d{caller}"), &[&format!("own{caller}")], &[]);
-    assert_eq!(at_once(own).await, 7 - 5);
+    assert_eq!(at_once(own).await, room);
     assert_eq!(stores.labels.usage(&app()).await.expect("counted").tags, 7);
     let alias = |caller| named(&format!("d{caller}"), Some(&format!("a{caller}")));
     assert_eq!(at_once(alias).await, 3);
