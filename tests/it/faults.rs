@@ -102,6 +102,31 @@ fn refused_credentials_fail_fast_without_hammering_the_provider() {
     assert_eq!(total(&ended["sent"]) + refused, expected(DEVICES));
 }
 
+#[test]
+fn credentials_that_are_taken_again_fail_nobody() {
+    const KEY: &str = "a-test-looks-at-its-server";
+    let settings = format!("[internal]\nkeys = [\"{KEY}\"]\n\n{SETTINGS}");
+    let house = House::start(&["--fail", "apns:403:InvalidProviderToken:1.0"], &settings);
+    house.register(DEVICES);
+    let refused = house.create(&json!({}));
+    house.launch(&refused);
+    house.wait_sent(&refused);
+    house.gateways.set_faults(&json!({"fcm": {"rules": []}, "apns": {"rules": []}})).expect("set");
+    // Refused a moment ago, the provider is not asked again at once.
+    house.wait("the next try", || {
+        let state = house.api().internal_state(KEY).expect("the engine's state");
+        let desk = &state["actors"]["sender sandbox apns"];
+        (desk["credentials_asked_again"] == json!(true)).then_some(())
+    });
+    let refused = |text: &str| text.contains("InvalidProviderToken");
+    assert!(refused(&ready(&house)), "{}", ready(&house));
+    let uuid = house.create(&json!({"conditions": null}));
+    house.launch(&uuid);
+    let ended = house.wait_sent(&uuid);
+    assert_eq!(total(&ended["failed"]), 0, "everybody waits for the answer to one: {ended}");
+    assert!(!refused(&ready(&house)), "{}", ready(&house));
+}
+
 /// What `/ready` says.
 fn ready(house: &House) -> String {
     let request = ureq::get(format!("{}/ready", house.api().base));

@@ -357,6 +357,8 @@ impl Desk {
                 .map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64()),
             "pruning_stopped": state.guard.is_stopped(),
             "credentials_refused": state.refused.as_ref().map(|refused| refused.reason.as_str()),
+            "credentials_asked_again":
+                state.refused.as_ref().map(|refused| refused.next_probe <= Instant::now()),
             "per_second": self.rates.provider.per_second(),
             "transport": self.transport.state(),
         })
