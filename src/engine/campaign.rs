@@ -59,18 +59,31 @@ pub struct CampaignRun {
 pub struct PageBudget {
     /// At the most.
     pub most: usize,
-    /// Devices in a page.
+    /// Devices in a page, at the most.
     pub page_size: usize,
 }
 
 impl PageBudget {
-    /// Pages for a campaign of this pace (0 is no limit): what it can send in a few seconds, so that
-    /// many slow campaigns do not hold memory that they cannot use.
+    /// What a campaign holds at a time is what it can send in so many seconds, so that many slow ones do
+    /// not hold memory that they cannot use.
+    const SECONDS: usize = 5;
+    /// Pages of slow campaigns are no smaller than this.
+    const LEAST: usize = 100;
+
+    /// Pages for a campaign of this pace; 0 is no limit.
     fn pages_at(self, per_second: u32) -> usize {
-        const SECONDS: usize = 5;
         match per_second as usize {
             0 => self.most,
-            rate => (2 + rate * SECONDS / self.page_size.max(1)).min(self.most),
+            rate => (2 + rate * Self::SECONDS / self.page_len(per_second)).min(self.most),
+        }
+    }
+
+    /// Devices in a page of a campaign of this pace.
+    fn page_len(self, per_second: u32) -> usize {
+        let most = self.page_size.max(1);
+        match per_second as usize {
+            0 => most,
+            rate => (rate * Self::SECONDS).max(Self::LEAST).min(most),
         }
     }
 }
@@ -106,6 +119,11 @@ impl CampaignRun {
         let wanted = self.pages.pages_at(per_second);
         self.credits.add_permits(wanted.saturating_sub(*given));
         *given = wanted.max(*given);
+    }
+
+    /// Devices in the next page.
+    pub fn page_len(&self) -> usize {
+        self.pages.page_len(self.rate.per_second())
     }
 
     /// Its notification's name.
@@ -285,6 +303,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn slow_campaigns_hold_little() {
+        let budget = PageBudget { most: 16, page_size: 2000 };
+        let held = |rate| (budget.pages_at(rate), budget.page_len(rate));
+        assert_eq!((held(0), held(100_000)), ((16, 2000), (16, 2000)));
+        assert_eq!((held(1), held(200), held(2000)), ((2, 100), (3, 1000), (7, 2000)));
+    }
 
     #[test]
     fn a_lease_found_over_stays_over() {

@@ -121,7 +121,6 @@ impl CoordinatorActor {
             ledger: Arc::clone(&self.shared.stores.ledger),
             senders: Arc::clone(&self.shared.senders),
             coordinator: Arc::clone(&self.seat),
-            page_size: self.shared.limits.page_size,
             save_interval: Duration::from_millis(self.shared.limits.save_interval_ms),
         };
         let (key, thread) = (desk.key, self.shared.threads.next());

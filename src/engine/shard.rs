@@ -55,8 +55,6 @@ pub struct ShardParts {
     pub senders: Arc<Senders>,
     /// Who is told of the end.
     pub coordinator: Arc<Seat<CoordinatorActor>>,
-    /// Devices in a page.
-    pub page_size: usize,
     /// How often a page in flight is saved.
     pub save_interval: Duration,
 }
@@ -332,7 +330,7 @@ impl Handler<CreditGranted> for ShardActor {
             (Arc::clone(&self.parts.ledger), ctx.address(), self.parts.desk.key);
         // A page that was cut short is gone over whole, so that its record is replaced by one page.
         let cut_short = self.progress.as_ref().is_some_and(|progress| progress.is_cut_short(span));
-        let limit = if cut_short { MAX_PAGE_LEN } else { self.parts.page_size };
+        let limit = if cut_short { MAX_PAGE_LEN } else { self.parts.run.page_len() };
         actix::spawn(async move {
             let page =
                 until_stored("read a page", async || ledger.read_page(key, span, limit).await)
