@@ -2,7 +2,10 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::{StatusCode, header},
+    middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
 use serde_json::{Value, json};
@@ -45,7 +48,19 @@ pub fn mount(config: &mut ServiceConfig, settings: &MoxieSettings, state: &ApiSt
             .route(get().to(show_followup)).route(post().to(update_followup)).route(delete().to(remove_followup)));
 }
 
-fn endpoint(moxie: &Data<Moxie>, path: &str, allowed: &'static str) -> Resource {
+fn endpoint(
+    moxie: &Data<Moxie>,
+    path: &str,
+    allowed: &'static str,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<>,
+> {
     let path = format!("{}{path}", moxie.prefix);
     let mut paths = vec![format!("{path}/")];
     if !path.is_empty() {
@@ -53,7 +68,20 @@ fn endpoint(moxie: &Data<Moxie>, path: &str, allowed: &'static str) -> Resource 
     }
     let refuse =
         move |request: HttpRequest| async move { error::no_such_method(&request, allowed) };
-    web::resource(paths).app_data(moxie.clone()).default_service(web::to(refuse))
+    web::resource(paths)
+        .app_data(moxie.clone())
+        .default_service(web::to(refuse))
+        .wrap(from_fn(admit))
+}
+
+/// Keeps strangers out of an installation without keys, before anything else of a request is read.
+async fn admit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let state = request.app_data::<Data<ApiState>>().expect("mount puts it on every application");
+    state.keyring.admit(request.headers()).map_err(MoxieError::from)?;
+    next.call(request).await
 }
 
 /// `GET /`: those that are ongoing, or with `history` all.
