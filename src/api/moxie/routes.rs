@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     error::{self, MoxieError},
-    request::{Body, Ident, Moxie, Number, Signed},
+    request::{Body, Ident, Moxie, Number, Registering, Signed},
     signature::Users,
     wire::{self, ApnsBody, FollowupBody, GcmBody, NotificationBody, PushBody},
 };
@@ -211,12 +211,22 @@ async fn push(
 }
 
 /// `POST /register/gcm`
-async fn register_gcm(moxie: Data<Moxie>, state: Data<ApiState>, body: Body<GcmBody>) -> Answer {
+async fn register_gcm(
+    _: Registering,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    body: Body<GcmBody>,
+) -> Answer {
     register(&moxie, &state, Listener::Fcm, ("registration_id", body.0.registration_id)).await
 }
 
 /// `POST /register/apns`
-async fn register_apns(moxie: Data<Moxie>, state: Data<ApiState>, body: Body<ApnsBody>) -> Answer {
+async fn register_apns(
+    _: Registering,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    body: Body<ApnsBody>,
+) -> Answer {
     register(&moxie, &state, Listener::Apns, ("device_token", body.0.device_token)).await
 }
 
