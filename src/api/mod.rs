@@ -2,7 +2,8 @@
 //!
 //! `mount` puts the dialects and the operators' pages on one actix application; `bootstrap` calls it
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
-//! where in a body an error lies (`locate`), by which URL a request came (`origin`) is shared; everything else is a dialect's own.
+//! where in a body an error lies (`locate`), by which URL a request came (`origin`) and how often an
+//! address may register (`pace`) is shared; everything else is a dialect's own.
 
 mod auth;
 mod engagelab;
@@ -12,6 +13,7 @@ mod moxie;
 mod native;
 mod ops;
 mod origin;
+mod pace;
 mod push_server;
 mod state;
 

@@ -7,18 +7,20 @@ use actix_web::{HttpRequest, http::header::HOST};
 
 use crate::settings::ServerSettings;
 
-/// The absolute URLs that the caller may have asked for: as the request says, and as the settings say
-/// that callers reach the server.
+/// The absolute URLs that the caller may have asked for: as trusted proxies say, and as the settings say
+/// that callers reach the server. Where the settings say nothing, as the request itself says.
 pub fn urls(request: &HttpRequest, server: &ServerSettings) -> Vec<String> {
     let rest = request.uri().path_and_query().map_or("/", |rest| rest.as_str());
     let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
     let forwarded = |name| Some(first(request, name)?.to_owned()).filter(|_| trusted);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let authority = request.uri().authority().map(|authority| authority.as_str());
-    let host = forwarded("x-forwarded-host").or(authority.or(host).map(str::to_owned));
+    let public = server.public_url.as_deref().filter(|url| !url.is_empty());
+    // Anybody can send any name; one that is not the server's must not do where its own is known.
+    let named = authority.or(host).filter(|_| public.is_none()).map(str::to_owned);
+    let host = forwarded("x-forwarded-host").or(named);
     let scheme = forwarded("x-forwarded-proto").unwrap_or_else(|| "http".to_owned());
     let asked = host.map(|host| format!("{scheme}://{host}{rest}"));
-    let public = server.public_url.as_deref().filter(|url| !url.is_empty());
     let public = public.map(|url| format!("{}{rest}", url.trim_end_matches('/')));
     asked.into_iter().chain(public).collect()
 }
@@ -63,9 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_is_another_way_to_have_asked() {
-        let public = [("PUBLIC_URL", "https://api.example.com/")];
-        let urls = asked(&public, "127.0.0.1");
-        assert_eq!(urls[1], "https://api.example.com/m/?history=true");
+    fn the_public_url_counts_alone_besides_what_proxies_say() {
+        let public = ("PUBLIC_URL", "https://push.example.com/");
+        let own = "https://push.example.com/m/?history=true";
+        assert_eq!(asked(&[public], "127.0.0.1"), [own]);
+        let trusted = asked(&[public, ("TRUSTED_PROXIES", "10.0.0.2")], "10.0.0.2");
+        assert_eq!(trusted, ["https://api.example.com/m/?history=true", own]);
     }
 }

@@ -1,7 +1,7 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::{Keyring, push_server::PushServer};
+use super::{Keyring, pace::Pace, push_server::PushServer};
 use crate::{
     domain::ids::AppName,
     services::Services,
@@ -24,6 +24,8 @@ pub struct ApiState {
     pub dialects: DialectSettings,
     /// What the Push Server's requests share.
     pub push_server: PushServer,
+    /// How often an address may register with Moxie.
+    pub moxie_registrations: Pace,
 }
 
 impl ApiState {
@@ -37,6 +39,7 @@ impl ApiState {
             default_app: AppName::new(settings.default_app()),
             dialects: settings.dialects.clone(),
             push_server: PushServer::new(settings),
+            moxie_registrations: Pace::of_registrations(),
         }
     }
 }

@@ -10,6 +10,20 @@ use super::{Secret, lenient, problems::Problems};
 const MIN_TENANT_SECRET: usize = 16;
 /// Shortest secret that a Moxie user shares, in characters.
 const MIN_USER_SECRET: usize = 12;
+/// First segments of the paths of the native API, of the operators' pages, and of the dialects that may be
+/// at the root.
+const TAKEN: [&str; 10] = [
+    "devices",
+    "notifications",
+    "limits",
+    "internal",
+    "health",
+    "ready",
+    "v4",
+    "clients",
+    "tenants",
+    "rate_limit_test",
+];
 
 /// Every dialect.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -115,16 +129,7 @@ pub struct EngageLabSettings {
 impl DialectSettings {
     /// Checks what the types do not.
     pub(super) fn check(&self, problems: &mut Problems) {
-        let prefixes = [
-            ("push_server", &self.push_server.prefix),
-            ("moxie", &self.moxie.prefix),
-            ("engagelab", &self.engagelab.prefix),
-        ];
-        for (dialect, prefix) in prefixes {
-            let what = "must be empty or begin with / and not end with it";
-            let fits = prefix.is_empty() || (prefix.starts_with('/') && !prefix.ends_with('/'));
-            problems.require(fits, format!("dialects.{dialect}.prefix"), what);
-        }
+        self.check_prefixes(problems);
         if let Some(key) = &self.push_server.relay_public_key {
             let fits = key.len() == 64 && key.chars().all(|digit| digit.is_ascii_hexdigit());
             let at = "dialects.push_server.relay_public_key";
@@ -144,6 +149,42 @@ impl DialectSettings {
             mail.check(problems);
         }
     }
+}
+
+impl DialectSettings {
+    fn check_prefixes(&self, problems: &mut Problems) {
+        let prefixes = [
+            ("push_server", self.push_server.enabled, &self.push_server.prefix),
+            ("moxie", self.moxie.enabled, &self.moxie.prefix),
+            ("engagelab", self.engagelab.enabled, &self.engagelab.prefix),
+        ];
+        let mut spoken = Vec::new();
+        for (dialect, is_spoken, prefix) in prefixes {
+            let at = || format!("dialects.{dialect}.prefix");
+            let what = "must be empty or segments of letters, digits, - and _, each after a /";
+            problems.require(is_path(prefix), at(), what);
+            if !is_spoken {
+                continue;
+            }
+            let first = prefix.split('/').nth(1).unwrap_or_default();
+            let what = format!("begins with /{first}, which is another API's");
+            problems.require(!TAKEN.contains(&first), at(), what);
+            let is_own = prefix.is_empty() || !spoken.contains(&prefix);
+            problems.require(is_own, at(), "is another dialect's too");
+            spoken.push(prefix);
+        }
+        let fits = !(self.moxie.enabled && self.moxie.prefix.is_empty());
+        let what = "must not be empty: its paths would take others'";
+        problems.require(fits, "dialects.moxie.prefix", what);
+    }
+}
+
+/// Whether a prefix is empty or plain segments; others the router would take for patterns.
+fn is_path(prefix: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut segments = prefix.split('/');
+    let begins = segments.next() == Some("");
+    begins && segments.all(|segment| !segment.is_empty() && segment.chars().all(fits))
 }
 
 impl MailSettings {

@@ -336,6 +336,31 @@ mod tests {
     }
 
     #[test]
+    fn a_dialects_prefix_is_its_own_plain_path() {
+        let prefix = |dialect: &'static str, prefix: &'static str| {
+            let names = [
+                ("moxie", "DIALECTS__MOXIE__PREFIX"),
+                ("push_server", "DIALECTS__PUSH_SERVER__PREFIX"),
+                ("engagelab", "DIALECTS__ENGAGELAB__PREFIX"),
+            ];
+            let (_, name) = names.into_iter().find(|(known, _)| *known == dialect).unwrap();
+            (name, prefix)
+        };
+        for fits in ["/m", "/moxie/notifications", "/a_b/C-1", "/moxie/devices"] {
+            assert_eq!(told(&[prefix("moxie", fits)]), "", "{fits}");
+        }
+        let taken = ["/notifications", "/devices/x", "/health", "/v4", "/clients"];
+        let malformed = ["m", "/", "/m/", "//m", "/{", "/{id}", "/a b", "/ä", "/m?"];
+        for wrong in malformed.into_iter().chain(taken).chain([""]) {
+            let told = told(&[prefix("moxie", wrong)]);
+            assert!(told.starts_with("dialects.moxie.prefix: "), "`{wrong}`: {told}");
+        }
+        let twice = told(&[prefix("push_server", "/p"), prefix("engagelab", "/p")]);
+        assert_eq!(twice, "dialects.engagelab.prefix: is another dialect's too");
+        assert_eq!(told(&[prefix("moxie", ""), ("DIALECTS__MOXIE__ENABLED", "false")]), "");
+    }
+
+    #[test]
     fn a_service_account_must_be_one() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), r#"{"client_email": "x"}"#).expect("written");

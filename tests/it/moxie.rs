@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{
     house::{House, total},
     mongod::Mongod,
+    server::Server,
     signed::{self, Sign},
     wire_case,
 };
@@ -42,6 +43,23 @@ async fn every_wire_case_answers_as_written_on_mongodb() {
     let cases = move || wire_case::run_all("moxie", || mongod.settings());
     let wrong = tokio::task::spawn_blocking(cases).await.expect("the cases");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_address_registers_a_hundred_times_a_minute() {
+    let users = ("DIALECTS__MOXIE__USERS__ALICE".to_owned(), "alice-and-server".to_owned());
+    let server = Server::start(&[users].into());
+    let register = |way: &str| {
+        let (path, headers) = (format!("/moxie/notifications/register/{way}"), BTreeMap::new());
+        server.send("POST", &path, &headers, Some(b"{}".to_vec()))
+    };
+    for _ in 0..50 {
+        assert_eq!((register("gcm").status, register("apns").status), (400, 400));
+    }
+    let refused = register("gcm");
+    assert_eq!((refused.status, &refused.body["status"]), (429, &json!("error")));
+    let wait: u64 = refused.headers["retry-after"].parse().expect("seconds");
+    assert!((1..=60).contains(&wait));
 }
 
 #[test]

@@ -72,6 +72,10 @@ impl ResponseError for MoxieError {
             ErrorKind::TooSlow => {
                 response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close)
             }
+            ErrorKind::Limited { retry_after } => {
+                let secs = retry_after.as_secs().max(1);
+                response.headers_mut().insert(header::RETRY_AFTER, secs.into());
+            }
             _ => {}
         }
         if let Some(reason) = &self.challenge {

@@ -2,9 +2,9 @@
 //! body, names in the path.
 //!
 //! [`Signed`] comes first in a handler's arguments: extractors run in order, so a request that nobody
-//! known has signed is refused before its body is read.
+//! known has signed is refused before its body is read. So does [`Registering`], where nothing is signed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -78,6 +78,28 @@ async fn check(request: &HttpRequest) -> Result<(), MoxieError> {
         return Err(MoxieError::unauthorized("the nonce was used before"));
     }
     Ok(())
+}
+
+/// Leave for a phone to register: somebody can push to it, and its address does not come too often.
+pub struct Registering;
+
+impl FromRequest for Registering {
+    type Error = MoxieError;
+    type Future = Ready<Result<Self, MoxieError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(may_register(request).map(|()| Self))
+    }
+}
+
+fn may_register(request: &HttpRequest) -> Result<(), MoxieError> {
+    let (state, moxie) = (state(request), moxie(request));
+    if moxie.users.is_empty() {
+        return Err(MoxieError::unauthorized("nobody registers where no users are configured"));
+    }
+    let Some(address) = state.push_server.address(request) else { return Ok(()) };
+    let counted = state.moxie_registrations.count(address, Instant::now());
+    counted.map_err(|secs| Error::limited(Duration::from_secs(secs)).into())
 }
 
 /// A JSON body.

@@ -2,14 +2,17 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::{StatusCode, header},
+    middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
 use serde_json::{Value, json};
 
 use super::{
     error::{self, MoxieError},
-    request::{Body, Ident, Moxie, Number, Signed},
+    request::{Body, Ident, Moxie, Number, Registering, Signed},
     signature::Users,
     wire::{self, ApnsBody, FollowupBody, GcmBody, NotificationBody, PushBody},
 };
@@ -45,7 +48,19 @@ pub fn mount(config: &mut ServiceConfig, settings: &MoxieSettings, state: &ApiSt
             .route(get().to(show_followup)).route(post().to(update_followup)).route(delete().to(remove_followup)));
 }
 
-fn endpoint(moxie: &Data<Moxie>, path: &str, allowed: &'static str) -> Resource {
+fn endpoint(
+    moxie: &Data<Moxie>,
+    path: &str,
+    allowed: &'static str,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<>,
+> {
     let path = format!("{}{path}", moxie.prefix);
     let mut paths = vec![format!("{path}/")];
     if !path.is_empty() {
@@ -53,7 +68,20 @@ fn endpoint(moxie: &Data<Moxie>, path: &str, allowed: &'static str) -> Resource 
     }
     let refuse =
         move |request: HttpRequest| async move { error::no_such_method(&request, allowed) };
-    web::resource(paths).app_data(moxie.clone()).default_service(web::to(refuse))
+    web::resource(paths)
+        .app_data(moxie.clone())
+        .default_service(web::to(refuse))
+        .wrap(from_fn(admit))
+}
+
+/// Keeps strangers out of an installation without keys, before anything else of a request is read.
+async fn admit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let state = request.app_data::<Data<ApiState>>().expect("mount puts it on every application");
+    state.keyring.admit(request.headers()).map_err(MoxieError::from)?;
+    next.call(request).await
 }
 
 /// `GET /`: those that are ongoing, or with `history` all.
@@ -183,12 +211,22 @@ async fn push(
 }
 
 /// `POST /register/gcm`
-async fn register_gcm(moxie: Data<Moxie>, state: Data<ApiState>, body: Body<GcmBody>) -> Answer {
+async fn register_gcm(
+    _: Registering,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    body: Body<GcmBody>,
+) -> Answer {
     register(&moxie, &state, Listener::Fcm, ("registration_id", body.0.registration_id)).await
 }
 
 /// `POST /register/apns`
-async fn register_apns(moxie: Data<Moxie>, state: Data<ApiState>, body: Body<ApnsBody>) -> Answer {
+async fn register_apns(
+    _: Registering,
+    moxie: Data<Moxie>,
+    state: Data<ApiState>,
+    body: Body<ApnsBody>,
+) -> Answer {
     register(&moxie, &state, Listener::Apns, ("device_token", body.0.device_token)).await
 }
 

@@ -34,6 +34,11 @@ impl Users {
         Self(users.iter().map(entry).collect())
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a user's signature of this request is `signature`, in hexadecimal digits, with one of the
     /// URLs that the user may have asked for. Takes as long for a user that there is not.
     pub fn accept(

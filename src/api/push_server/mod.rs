@@ -8,7 +8,6 @@ mod answer;
 mod clients;
 mod jwt;
 mod multipart;
-mod pace;
 mod payload;
 mod proof;
 mod routes;

@@ -18,19 +18,15 @@ use serde::Deserialize;
 use super::{
     answer::{self, Location, Refusal},
     clients,
-    pace::Pace,
     proof::RelayKey,
     tenants,
 };
 use crate::{
-    api::{ApiState, extract},
+    api::{ApiState, extract, pace::Pace},
     domain::{Error, ErrorKind, ids::AppName},
     settings::{PushServerSettings, Settings},
 };
 
-/// Registrations from one address.
-const MOST_REGISTRATIONS: u32 = 100;
-const REGISTRATIONS_WITHIN: Duration = Duration::from_secs(60);
 /// How long a body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -53,12 +49,11 @@ impl PushServer {
     pub fn new(settings: &Settings) -> Self {
         let proxies = settings.server.trusted_proxies.iter();
         let key = settings.dialects.push_server.relay_public_key.as_deref();
-        let pace = || Pace::new(MOST_REGISTRATIONS, REGISTRATIONS_WITHIN);
         Self {
             app: AppName::new(&settings.dialect_app().name),
             relay_key: key.and_then(RelayKey::read),
-            registrations: pace(),
-            test: pace(),
+            registrations: Pace::of_registrations(),
+            test: Pace::of_registrations(),
             public_url: settings.server.public_url.clone(),
             trusted_proxies: proxies.filter_map(|proxy| proxy.parse().ok()).collect(),
         }

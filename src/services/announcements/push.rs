@@ -67,7 +67,8 @@ impl Announcements {
         Ok(uuid)
     }
 
-    /// Lets a device get announcements; safe to repeat. `field` is what the caller calls the token.
+    /// Lets a device get announcements; safe to repeat. `field` is what the caller calls the token. Who
+    /// calls has proved nothing, so no device loses its token by this.
     pub async fn register(
         &self,
         app: &AppName,
@@ -89,8 +90,29 @@ impl Announcements {
             device_platform: Some(platform),
             edit: marked(&[MARK]),
         };
-        let stored = self.devices.put(app, registration, now).await;
-        stored.map(drop).map_err(|error| renamed(error, &[("push_token", field)]))
+        let stored = self.put_or_mark(app, provider, registration, now).await;
+        stored.map_err(|error| renamed(error, &[("push_token", field)]))
+    }
+
+    /// Registers a token that nobody has; who has it already keeps it, and is marked.
+    async fn put_or_mark(
+        &self,
+        app: &AppName,
+        provider: SendPlatform,
+        registration: Registration,
+        now: Timestamp,
+    ) -> Result<()> {
+        registration.validate()?;
+        let token = std::slice::from_ref(&registration.push_token);
+        let holders = self.stores.devices.holders(app, token).await?;
+        let other = holders.into_iter().find(|one| one.external_id != registration.external_id);
+        let Some(other) = other else {
+            return self.devices.put(app, registration, now).await.map(drop);
+        };
+        if other.send_platform != provider {
+            return Err(Error::invalid("push_token", "is another kind of device's"));
+        }
+        self.devices.edit(app, &other.external_id, registration.edit, now).await.map(drop)
     }
 
     /// Makes these addresses, and no others, the e-mail recipients of announcements: ordinary devices,

@@ -107,6 +107,10 @@ impl Announcement {
         check_text("message", &self.message, MAX_MESSAGE_CHARS)?;
         if let Some(label) = &self.label {
             check_text("label", label, MAX_LABEL_CHARS)?;
+            // It becomes the title of pushes and the subject of mails, which are one line.
+            if label.chars().any(char::is_control) {
+                return Err(Error::invalid("label", "holds a control character"));
+            }
         }
         let Some(url) = &self.url else { return Ok(()) };
         if url.is_empty() || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -208,6 +212,8 @@ mod tests {
             (said(&"x".repeat(4001)), "message"),
             (AnnouncementEdit { url: Some(Some("a b".into())), ..said("Fire") }, "url"),
             (AnnouncementEdit { label: Some(Some("\u{1}".into())), ..said("Fire") }, "label"),
+            (AnnouncementEdit { label: Some(Some("a\r\nb".into())), ..said("Fire") }, "label"),
+            (AnnouncementEdit { label: Some(Some("a\u{7f}".into())), ..said("Fire") }, "label"),
         ] {
             let told = made.clone().apply(edit).unwrap_err().public_message();
             assert!(told.starts_with(field), "{told}");

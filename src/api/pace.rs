@@ -1,5 +1,5 @@
 //! How often one address may register: so many times within a minute, counted on this node. The clock is
-//! passed in.
+//! passed in. Shared by the dialects whose clients register without a key.
 
 use std::{
     collections::HashMap,
@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Registrations from one address.
+const MOST_REGISTRATIONS: u32 = 100;
+const REGISTRATIONS_WITHIN: Duration = Duration::from_secs(60);
 /// Addresses remembered at once; beyond that those whose minute is over are forgotten first.
 const MOST_ADDRESSES: usize = 10_000;
 
@@ -27,6 +30,11 @@ impl Pace {
     /// `most` within each `within`.
     pub fn new(most: u32, within: Duration) -> Self {
         Self { most, within, seen: Mutex::default() }
+    }
+
+    /// As a dialect lets clients register.
+    pub fn of_registrations() -> Self {
+        Self::new(MOST_REGISTRATIONS, REGISTRATIONS_WITHIN)
     }
 
     /// Counts one more; where it is one too many, in how many seconds the next may come.
