@@ -3,9 +3,14 @@
 //! The name is made from the app and the token, so that the same token at the same moment from two
 //! callers becomes one device. A device that has the token already keeps its own name.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
+use futures_util::future::try_join_all;
 use ring::digest;
+use serde_json::Value;
 
 use crate::{
     domain::{
@@ -14,13 +19,15 @@ use crate::{
         ids::AppName,
         timestamp::Timestamp,
     },
-    storage::{DeviceQuery, Stores},
+    storage::{DeviceQuery, Drawer, NewDocument, Stores},
 };
 
 /// Most tokens in one call.
 pub const MAX_TOKENS: usize = 500;
 /// How many names are tried where others have been given new tokens since.
 const NAMES: u32 = 8;
+/// How long it is known that somebody was told of a new device: longer than any call takes.
+const MARK_KEPT: Duration = Duration::from_secs(10 * 60);
 
 /// The use cases of tokens.
 #[derive(Clone)]
@@ -74,11 +81,12 @@ impl Tokens {
             false => self.stores.devices.register(app, good, now).await?,
         };
         let mut stored: HashMap<String, Result<Device>> = order.into_iter().zip(stored).collect();
+        let fresh = self.fresh(app, stored.values().flatten(), now).await?;
         let answer = |token: &String| {
             registration(token).validate()?;
             match stored.remove(token) {
                 Some(device) => device.map(|device| Named {
-                    is_new: device.created_at == now,
+                    is_new: fresh.contains(&device.external_id),
                     external_id: device.external_id,
                 }),
                 // Given twice.
@@ -86,6 +94,26 @@ impl Tokens {
             }
         };
         Ok(tokens.iter().map(answer).collect())
+    }
+
+    /// Which of these devices were made for this caller. Several that register one token in the same
+    /// millisecond all see a device of that moment: the first to take its mark made it.
+    async fn fresh(
+        &self,
+        app: &AppName,
+        devices: impl Iterator<Item = &Device>,
+        now: Timestamp,
+    ) -> Result<HashSet<String>> {
+        let drawer = &Drawer { kind: "new-device", app: Some(app.clone()) };
+        let made = devices.filter(|device| device.created_at == now);
+        let marks = made.map(|device| async move {
+            let key = format!("{}:{}", now.0, device.id.0);
+            let expires_at = Some(now.plus(MARK_KEPT));
+            let mark = NewDocument { key, body: Value::Null, expires_at };
+            let first = self.stores.documents.insert(drawer, mark, now).await?;
+            Ok::<_, Error>(first.then(|| device.external_id.clone()))
+        });
+        Ok(try_join_all(marks).await?.into_iter().flatten().collect())
     }
 
     /// The name of each token's device: that of who has it, or a name that is free.

@@ -2,9 +2,19 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use fanfare::demo::processes::{Gateways, Server};
+use fanfare::{
+    demo::processes::{Gateways, Server},
+    domain::device::{DevicePlatform, SendPlatform},
+    services::Tokens,
+};
 
-use crate::support::{house::program, mongod::Mongod, python, wire_case};
+use crate::support::{
+    house::program,
+    mongod::Mongod,
+    python,
+    stores::{Backend, EmbeddedBackend, NOW, app},
+    wire_case,
+};
 
 #[test]
 fn every_engagelab_case_answers_as_written() {
@@ -18,6 +28,19 @@ async fn every_engagelab_case_answers_as_written_on_mongodb() {
     let cases = move || wire_case::run_all("engagelab", || mongod.settings());
     let wrong = tokio::task::spawn_blocking(cases).await.expect("the cases");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn of_callers_with_a_new_token_at_one_moment_one_is_told_that_it_is_new() {
+    let backend = EmbeddedBackend::fresh().await;
+    let tokens = &Tokens::new(backend.open().await);
+    let (app, token) = (&app(), &["t".to_owned()]);
+    let callers = (0..8).map(|_| async move {
+        let named = tokens.register(app, SendPlatform::Apns, DevicePlatform::Ios, token, NOW).await;
+        named.expect("registered").remove(0).expect("a good token").is_new
+    });
+    let told = futures_util::future::join_all(callers).await;
+    assert_eq!(told.into_iter().filter(|is_new| *is_new).count(), 1);
 }
 
 #[test]

@@ -41,6 +41,24 @@ fn of_many_launches_at_once_one_goes_through() {
 }
 
 #[test]
+fn launches_at_once_with_one_key_all_answer() {
+    let server = Server::start(&[("SERVER__WORKERS".to_owned(), "4".to_owned())].into());
+    for round in 0..20 {
+        let body = br#"{"title": "t", "body": "b", "scheduled_at": "2999-01-01T00:00:00Z"}"#;
+        let created = server.send("POST", "/notifications", &BTreeMap::new(), Some(body.to_vec()));
+        let uuid = created.body["result"]["uuid"].as_str().expect("created").to_owned();
+        let path = format!("/notifications/{uuid}/:launch");
+        let key = [("Idempotency-Key".to_owned(), "once".to_owned())].into();
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let launch = || server.send("POST", &path, &key, None).status;
+            let launches: Vec<_> = (0..16).map(|_| scope.spawn(launch)).collect();
+            launches.into_iter().map(|launch| launch.join().expect("no panic")).collect()
+        });
+        assert_eq!(statuses, [200; 16], "round {round}");
+    }
+}
+
+#[test]
 fn increases_at_once_lose_nothing() {
     let settings = [("INTERNAL__KEYS".to_owned(), "internal-key-0001".to_owned())];
     let server = Server::start(&settings.into());

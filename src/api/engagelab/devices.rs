@@ -17,7 +17,12 @@ use super::{
 };
 use crate::{
     api::ApiState,
-    domain::{Error, ErrorKind, device::Device, labels::LabelEdit, timestamp::Timestamp},
+    domain::{
+        Error, ErrorKind,
+        device::{Device, SendPlatform},
+        labels::LabelEdit,
+        timestamp::Timestamp,
+    },
     services::tokens::Named,
 };
 
@@ -204,9 +209,19 @@ pub async fn register(caller: Registrar, state: Data<ApiState>, body: Body<Token
     let (device, provider) = platform(&body.platform).ok_or_else(known)?;
     let tokens = &state.services.tokens;
     let now = Timestamp::now();
-    let named = tokens.register(&caller.0, provider, device, &body.tokens, now).await?;
+    let meant: Vec<String> = body.tokens.iter().map(|token| meant(provider, token)).collect();
+    let named = tokens.register(&caller.0, provider, device, &meant, now).await?;
     let results = body.tokens.iter().zip(named).map(|(token, named)| Registered::of(token, named));
     found(&Results { results: results.collect() })
+}
+
+/// A token as it is kept: Apple's are hexadecimal, so the same in upper case and in lower.
+fn meant(provider: SendPlatform, token: &str) -> String {
+    let hexadecimal = token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match provider {
+        SendPlatform::Apns if hexadecimal => token.to_ascii_lowercase(),
+        _ => token.to_owned(),
+    }
 }
 
 fn unknown(error: Error, id: &str) -> Failure {

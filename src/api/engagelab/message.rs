@@ -174,13 +174,28 @@ impl Read {
             let numbers: Vec<u64> = devices.iter().map(|device| device.id.0).collect();
             self.conditions.push(ClauseSpec::leaf("@id", "int_in", numbers));
         }
-        let conditions = match self.conditions.len() {
-            0 => None,
-            1 => self.conditions.pop(),
-            _ => Some(ClauseSpec::branch("AND", self.conditions)),
-        };
-        self.edit.conditions = Some(conditions);
+        self.edit.conditions = Some(joined(self.conditions));
         self.edit
+    }
+
+    /// What the caller asks, devices by the names given: it tells pushes apart, and is not to be sent.
+    pub fn asked(&self) -> NotificationEdit {
+        let mut conditions = self.conditions.clone();
+        if let Some(ids) = &self.registration_ids {
+            let mut ids = ids.clone();
+            ids.sort_unstable();
+            ids.dedup();
+            conditions.push(ClauseSpec::leaf("registration_id", "str_in", ids));
+        }
+        NotificationEdit { conditions: Some(joined(conditions)), ..self.edit.clone() }
+    }
+}
+
+/// All of these must hold.
+fn joined(mut conditions: Vec<ClauseSpec>) -> Option<ClauseSpec> {
+    match conditions.len() {
+        0 | 1 => conditions.pop(),
+        _ => Some(ClauseSpec::branch("AND", conditions)),
     }
 }
 

@@ -15,8 +15,11 @@ mod statistics;
 mod tags;
 
 use actix_web::{
-    HttpRequest, HttpResponse, Resource,
-    http::StatusCode,
+    HttpRequest, HttpResponse, Resource, ResponseError, guard,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
     web::{self, Data, ServiceConfig},
 };
 
@@ -55,31 +58,45 @@ pub fn mount(config: &mut ServiceConfig, settings: &EngageLabSettings) {
 /// A path, with and without a slash at its end.
 fn at(path: &str) -> Endpoint {
     let resource = web::resource([path.to_owned(), format!("{path}/")]);
-    Endpoint(resource.default_service(web::to(no_such_method)))
+    Endpoint { resource, allowed: Vec::new() }
 }
 
-struct Endpoint(Resource);
+/// A path and its handlers, one for each verb; what is not named is refused.
+struct Endpoint {
+    resource: Resource,
+    allowed: Vec<&'static str>,
+}
 
-/// One verb each; what is not named is refused.
 macro_rules! verbs {
-    ($($verb:ident),*) => {
+    ($($verb:ident: $route:expr, $allowed:expr;)*) => {
         impl Endpoint {
-            $(fn $verb<F, Args>(self, handler: F) -> Self
+            $(fn $verb<F, Args>(mut self, handler: F) -> Self
             where
                 F: actix_web::Handler<Args>,
                 Args: actix_web::FromRequest + 'static,
                 F::Output: actix_web::Responder + 'static,
             {
-                Self(self.0.route(web::$verb().to(handler)))
+                self.resource = self.resource.route($route.to(handler));
+                self.allowed.extend($allowed);
+                self
             })*
         }
     };
 }
-verbs!(get, post, delete);
+verbs! {
+    get: web::route().guard(guard::Any(guard::Get()).or(guard::Head())), ["GET", "HEAD"];
+    post: web::post(), ["POST"];
+    delete: web::delete(), ["DELETE"];
+}
 
 impl actix_web::dev::HttpServiceFactory for Endpoint {
     fn register(self, config: &mut actix_web::dev::AppService) {
-        self.0.register(config);
+        let allowed = self.allowed.join(", ");
+        let refuse = move |request: HttpRequest| {
+            let answer = no_such_method(&request, &allowed);
+            async move { answer }
+        };
+        self.resource.default_service(web::to(refuse)).register(config);
     }
 }
 
@@ -87,7 +104,12 @@ async fn no_such_path() -> Answer {
     Err(Failure::no_such_path())
 }
 
-async fn no_such_method(request: HttpRequest) -> Answer {
-    let message = format!("{} is not allowed here", request.method());
-    Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, error::ILLEGAL, message))
+fn no_such_method(request: &HttpRequest, allowed: &str) -> HttpResponse {
+    let message = format!("{} is not allowed here; allowed: {allowed}", request.method());
+    let refusal = Failure::new(StatusCode::METHOD_NOT_ALLOWED, error::ILLEGAL, message);
+    let mut answer = refusal.error_response();
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    answer
 }

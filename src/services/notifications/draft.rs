@@ -49,20 +49,34 @@ pub struct NotificationEdit {
     pub rate_limit: Option<Option<u32>>,
 }
 
+/// Makes a creation safe to repeat: the same key for the same content answers what it made before.
+#[derive(Clone, Debug)]
+pub struct CreationKey(IdempotencyKey);
+
+impl CreationKey {
+    /// A caller's key, for what the caller asks: the same however the notification turns out that is made
+    /// of it.
+    pub fn new(key: &str, asked: &NotificationEdit) -> Self {
+        Self(IdempotencyKey { key: format!("create:{key}"), digest: digest_of(asked) })
+    }
+}
+
 impl Notifications {
-    /// Writes a new notification, a DRAFT. `key` makes it safe to repeat: the same key with the same
-    /// content answers the notification made before.
+    /// The notification that a key made before; a conflict where that was for other content.
+    pub async fn made(&self, app: &AppName, key: &CreationKey) -> Result<Option<Notification>> {
+        self.stores.notifications.answered(app, &key.0).await
+    }
+
+    /// Writes a new notification, a DRAFT. `key` makes it safe to repeat.
     pub async fn create(
         &self,
         app: &AppName,
         edit: &NotificationEdit,
-        key: Option<&str>,
+        key: Option<CreationKey>,
         now: Timestamp,
     ) -> Result<NotificationView> {
-        let key =
-            key.map(|key| IdempotencyKey { key: format!("create:{key}"), digest: digest_of(edit) });
         if let Some(key) = &key
-            && let Some(made) = self.stores.notifications.answered(app, key).await?
+            && let Some(made) = self.made(app, key).await?
         {
             return view(&self.stores, made).await;
         }
@@ -70,7 +84,7 @@ impl Notifications {
         edit.apply(&mut draft);
         check_content(&draft, &self.engine)?;
         check_schedule(edit.scheduled_at.flatten(), now)?;
-        let made = self.stores.notifications.create(draft, key).await?;
+        let made = self.stores.notifications.create(draft, key.map(|key| key.0)).await?;
         view(&self.stores, made).await
     }
 

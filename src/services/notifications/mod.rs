@@ -23,7 +23,7 @@ use crate::{
     storage::{EventKind, Failure, Found, NotificationQuery, Stores},
 };
 
-pub use draft::NotificationEdit;
+pub use draft::{CreationKey, NotificationEdit};
 pub use reports::ReportedEvents;
 
 /// The use cases of notifications.

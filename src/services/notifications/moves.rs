@@ -195,15 +195,17 @@ impl Notifications {
         mut decide: impl FnMut(&mut Notification) -> Result<Decision>,
     ) -> Result<Changed> {
         for _ in 0..MAX_TRIES {
-            if let Some(key) = key
-                && let Some(answered) = self.stores.notifications.answered(app, key).await?
-            {
-                return Ok(Changed { before: answered.status, now: answered });
+            if let Some(answered) = self.answered(app, key).await? {
+                return Ok(answered);
             }
             let mut notification = self.stored(app, uuid).await?;
             let before = notification.status;
-            if let Decision::Keep = decide(&mut notification)? {
-                return Ok(Changed { before, now: notification });
+            match decide(&mut notification) {
+                Ok(Decision::Store) => {}
+                Ok(Decision::Keep) => return Ok(Changed { before, now: notification }),
+                // Another may have used the key after it was asked for, and what was read is what came
+                // of that.
+                Err(refusal) => return self.answered(app, key).await?.ok_or(refusal),
             }
             let written = self.stores.notifications.update(notification, key.cloned()).await?;
             if let Some(now) = written {
@@ -211,6 +213,17 @@ impl Notifications {
             }
         }
         Err(changed_meanwhile())
+    }
+
+    /// What a key answered before.
+    async fn answered(
+        &self,
+        app: &AppName,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Option<Changed>> {
+        let Some(key) = key else { return Ok(None) };
+        let answered = self.stores.notifications.answered(app, key).await?;
+        Ok(answered.map(|now| Changed { before: now.status, now }))
     }
 }
 

@@ -22,7 +22,10 @@ use crate::{
         Error, campaign::FailureFilter, device::DevicePlatform, notification::Status,
         timestamp::Timestamp,
     },
-    services::{NotificationField, NotificationQuery, notifications::NotificationView},
+    services::{
+        NotificationField, NotificationQuery,
+        notifications::{CreationKey, NotificationView},
+    },
 };
 
 const FIELDS: [(&str, NotificationField); 7] = [
@@ -43,7 +46,7 @@ pub async fn create(
     body: Body<NotificationBody>,
 ) -> Answer {
     let (notifications, edit) = (&state.services.notifications, body.0.into_edit());
-    let key = key.0.as_deref();
+    let key = key.0.as_deref().map(|key| CreationKey::new(key, &edit));
     shown(notifications.create(caller.app(), &edit, key, Timestamp::now()).await?)
 }
 
