@@ -13,7 +13,7 @@ use super::{
     jwt,
     payload::{PushBody, Pushed},
     routes::{self, PathParts},
-    wire::{Client, RegisterBody, external_id},
+    wire::{self, Client, RegisterBody, external_id},
 };
 use crate::{
     api::{ApiState, extract},
@@ -46,6 +46,7 @@ pub async fn register(
     authenticate(&request, &state, body.client(), now)?;
     let owner = owner(&request, &state, now).await?;
     let registration = body.into_registration(&owner.providers(&state))?;
+    refuse_other_holder(&state, &owner, &registration.push_token).await?;
     state.services.devices.put(&owner.app, registration, now).await?;
     Ok(answer::success(state.dialects.push_server.status_word))
 }
@@ -147,6 +148,18 @@ async fn find(state: &ApiState, owner: &Owner, id: &str) -> Result<Option<Client
         Err(error) if *error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A token goes to whoever registers it last, and clients prove little of themselves: they may take it
+/// from each other, not from a device of another API.
+async fn refuse_other_holder(state: &ApiState, owner: &Owner, token: &str) -> Result<(), Refusal> {
+    let holder = state.services.devices.holder(&owner.app, token).await?;
+    if holder.is_none_or(|holder| wire::is_client(&holder)) {
+        return Ok(());
+    }
+    let what = "belongs to a device that was not registered as a client";
+    let refusal = Refusal::new(StatusCode::CONFLICT, "token", what);
+    Err(refusal.blaming("token", what, Location::Body))
 }
 
 /// Whether the caller is the client, where it says so or must.

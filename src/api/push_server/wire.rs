@@ -105,6 +105,11 @@ pub fn external_id(client: &str) -> String {
     format!("{PREFIX}{}", client_id(client))
 }
 
+/// Whether the device is a client.
+pub fn is_client(device: &Device) -> bool {
+    device.external_id.starts_with(PREFIX)
+}
+
 /// A device that was registered through this dialect.
 pub struct Client(pub Device);
 
