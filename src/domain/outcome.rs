@@ -79,6 +79,13 @@ pub enum Answer {
     TooLarge,
 }
 
+impl Answer {
+    /// Whether the provider refuses this one push for good: the next one may be taken, the same one not.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::TokenGone { .. } | Self::Rejected { .. } | Self::TooLarge)
+    }
+}
+
 /// How a push ended, as the delivery log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -43,7 +43,9 @@ pub enum DirectOutcome {
     TokenGone(Reason),
     /// The provider refuses the app's credentials.
     CredentialsRefused(Reason),
-    /// It failed for good.
+    /// The provider refuses this very push for good, for its token or for what it says.
+    Refused(Reason),
+    /// It failed as often as it may be tried.
     Failed(Reason),
     /// The device names no provider, or one that the app has no credentials for.
     NoCredentials,
@@ -59,6 +61,7 @@ pub struct Single {
     answer: oneshot::Sender<DirectOutcome>,
     token_gone: bool,
     refused: bool,
+    credentials_refused: bool,
     _place: Place,
 }
 
@@ -93,7 +96,10 @@ impl Single {
             failed_before: None,
         };
         let (answer, heard) = oneshot::channel();
-        Some((Self { target, answer, token_gone: false, refused: false, _place: place }, heard))
+        let (token_gone, refused, credentials_refused) = (false, false, false);
+        let _place = place;
+        let single = Self { target, answer, token_gone, refused, credentials_refused, _place };
+        Some((single, heard))
     }
 
     /// Its device.
@@ -106,10 +112,12 @@ impl Single {
         !self.answer.is_closed()
     }
 
-    /// Keeps what a verdict says beyond the outcome. While a guard keeps tokens, none counts as gone.
-    pub fn note(&mut self, verdict: &Verdict, tokens_are_kept: bool) {
+    /// Keeps what an answer and its verdict say beyond the outcome. While a guard keeps tokens, none
+    /// counts as gone.
+    pub fn note(&mut self, is_refusal: bool, verdict: &Verdict, tokens_are_kept: bool) {
+        self.refused = is_refusal;
         self.token_gone = verdict.token == Token::Gone && !tokens_are_kept;
-        self.refused = verdict.health == Health::Refusing;
+        self.credentials_refused = verdict.health == Health::Refusing;
     }
 
     /// It ends as the app's credentials being refused.
@@ -123,7 +131,10 @@ impl Single {
         let outcome = match outcome {
             Outcome::Accepted => DirectOutcome::Accepted,
             Outcome::Failed(reason) if self.token_gone => DirectOutcome::TokenGone(reason),
-            Outcome::Failed(reason) if self.refused => DirectOutcome::CredentialsRefused(reason),
+            Outcome::Failed(reason) if self.refused => DirectOutcome::Refused(reason),
+            Outcome::Failed(reason) if self.credentials_refused => {
+                DirectOutcome::CredentialsRefused(reason)
+            }
             Outcome::Failed(reason) => DirectOutcome::Failed(reason),
         };
         let _ = self.answer.send(outcome);

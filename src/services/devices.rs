@@ -103,6 +103,12 @@ impl Devices {
         self.stores.devices.get(app, external_id).await?.ok_or_else(|| unknown(external_id))
     }
 
+    /// The device that has this token, if any.
+    pub async fn holder(&self, app: &AppName, token: &str) -> Result<Option<Device>> {
+        let holders = self.stores.devices.holders(app, &[token.to_owned()]).await?;
+        Ok(holders.into_iter().next())
+    }
+
     /// Those of these external ids that there are, up to [`MAX_BULK`].
     pub async fn named(&self, app: &AppName, external_ids: Vec<String>) -> Result<Vec<Device>> {
         if external_ids.is_empty() {

@@ -205,7 +205,9 @@ impl From<DirectOutcome> for Error {
             DirectOutcome::TokenGone(reason) => {
                 Self::not_found(format!("the token is gone: {}", reason.as_str()))
             }
-            DirectOutcome::CredentialsRefused(reason) | DirectOutcome::Failed(reason) => {
+            DirectOutcome::CredentialsRefused(reason)
+            | DirectOutcome::Refused(reason)
+            | DirectOutcome::Failed(reason) => {
                 Self::unavailable(format!("the provider did not take it: {}", reason.as_str()))
             }
             DirectOutcome::NoCredentials => {

@@ -29,6 +29,11 @@ impl Settings {
         problems.require(lease_fits, "cluster.lease_seconds", "must be 2 to 300");
         check_limits(&self.limits, &mut problems);
         self.dialects.check(&mut problems);
+        let dialect = &self.dialects.push_server;
+        let required = dialect.enabled && dialect.require_client_auth;
+        let fits = !required || self.server.public_url.is_some();
+        let what = "needs server.public_url: without it, a token made for another server would do";
+        problems.require(fits, "dialects.push_server.require_client_auth", what);
         let what = "is not a level (off, error, warn, info, debug, trace) or a list of PART=LEVEL";
         problems.require(is_log_filter(&self.log.level), "log.level", what);
         problems.finish()
@@ -321,6 +326,16 @@ mod tests {
         ] {
             assert!(told.contains(expected), "`{expected}` is not in:\n{told}");
         }
+    }
+
+    #[test]
+    fn clients_prove_themselves_to_a_server_that_knows_its_name() {
+        let required = ("DIALECTS__PUSH_SERVER__REQUIRE_CLIENT_AUTH", "true");
+        let key = "dialects.push_server.require_client_auth: needs server.public_url";
+        assert!(told(&[required]).contains(key));
+        assert!(!told(&[required, ("SERVER__PUBLIC_URL", "")]).is_empty());
+        let named = ("SERVER__PUBLIC_URL", "https://push.example");
+        assert!(!told(&[required, named]).contains("require_client_auth"));
     }
 
     #[test]

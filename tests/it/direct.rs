@@ -222,3 +222,26 @@ fn credentials_can_be_replaced_and_taken_away_under_way() {
         until("all senders to end", async || senders().await == 0).await;
     });
 }
+
+#[test]
+fn bad_tokens_of_direct_pushes_do_not_keep_dead_ones() {
+    let rig = Rig::start("");
+    rig.run(async |stores, engine| {
+        let app = rig.app();
+        let bad = json!({ "status": 403, "reason": "SENDER_ID_MISMATCH", "token_prefix": "bad" });
+        let gone = json!({ "status": 404, "reason": "UNREGISTERED", "token_prefix": "gone" });
+        rig.gateways.set_faults(&json!({ "fcm": { "rules": [bad, gone] } })).expect("faults");
+        let bad = devices(&rig, &stores, "bad", 30).await;
+        for outcome in join_all(bad.iter().map(|device| push(&engine, &app, device))).await {
+            assert!(matches!(outcome, DirectOutcome::Refused(_)), "{outcome:?}");
+        }
+        let gone = devices(&rig, &stores, "gone", 1).await.remove(0);
+        let outcome = push(&engine, &app, &gone).await;
+        assert!(matches!(outcome, DirectOutcome::TokenGone(_)), "{outcome:?}");
+        until("the dead token to be given up", async || {
+            let found = stores.devices.get(&app, &gone.external_id).await.expect("answered");
+            found.expect("there").pruned.is_some()
+        })
+        .await;
+    });
+}

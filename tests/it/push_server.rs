@@ -241,7 +241,7 @@ async fn a_tenant_made_on_one_node_is_served_and_ended_by_all() {
         }
         let bad = [("apns_topic", "com.example.another")];
         assert_eq!(form(&nodes[0], "/tenants/p1/apns", &bad).status, 200);
-        assert_eq!(post(&nodes[1], "/p1/clients/apns", &message("3")).status, 502);
+        assert_eq!(post(&nodes[1], "/p1/clients/apns", &message("3")).status, 400);
         assert_eq!(tenant_call(&nodes[1], "DELETE", "/tenants/p1", None).status, 200);
         assert_eq!(post(&nodes[0], "/p1/clients/apns", &message("4")).status, 404);
     };

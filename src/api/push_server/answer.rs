@@ -123,6 +123,10 @@ impl Refusal {
                 let message = format!("the provider refuses the credentials: {}", reason.as_str());
                 Self::new(StatusCode::BAD_GATEWAY, "bad_credentials", message)
             }
+            DirectOutcome::Refused(reason) => {
+                let message = format!("the provider refuses the push: {}", reason.as_str());
+                Self::new(StatusCode::BAD_REQUEST, "provider", message)
+            }
             DirectOutcome::Failed(reason) => {
                 let message = format!("the provider did not take the push: {}", reason.as_str());
                 Self::new(StatusCode::BAD_GATEWAY, "provider", message)

@@ -13,7 +13,7 @@ use super::{
     jwt,
     payload::{PushBody, Pushed},
     routes::{self, PathParts},
-    wire::{Client, RegisterBody, client_id},
+    wire::{self, Client, RegisterBody, external_id},
 };
 use crate::{
     api::{ApiState, extract},
@@ -45,8 +45,8 @@ pub async fn register(
     let body: RegisterBody = extract::json(&routes::body(&request, payload).await?)?;
     authenticate(&request, &state, body.client(), now)?;
     let owner = owner(&request, &state, now).await?;
-    refuse_other_device(&state, &owner, body.client()).await?;
     let registration = body.into_registration(&owner.providers(&state))?;
+    refuse_other_holder(&state, &owner, &registration.push_token).await?;
     state.services.devices.put(&owner.app, registration, now).await?;
     Ok(answer::success(state.dialects.push_server.status_word))
 }
@@ -143,26 +143,23 @@ async fn owner(request: &HttpRequest, state: &ApiState, now: Timestamp) -> Resul
 }
 
 async fn find(state: &ApiState, owner: &Owner, id: &str) -> Result<Option<Client>, Refusal> {
-    match state.services.devices.get(&owner.app, client_id(id)).await {
-        Ok(device) => Ok(Client::of(device)),
+    match state.services.devices.get(&owner.app, &external_id(id)).await {
+        Ok(device) => Ok(Some(Client(device))),
         Err(error) if *error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Clients prove little of themselves, so they may not take over what came by another way.
-async fn refuse_other_device(state: &ApiState, owner: &Owner, id: &str) -> Result<(), Refusal> {
-    let devices = &state.services.devices;
-    match devices.get(&owner.app, id).await {
-        Err(error) if *error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(device) if Client::is(&device) => Ok(()),
-        Ok(_) => {
-            let what = "is the name of a device that was not registered as a client";
-            let refusal = Refusal::new(StatusCode::CONFLICT, "client_id", what);
-            Err(refusal.blaming("client_id", what, Location::Body))
-        }
+/// A token goes to whoever registers it last, and clients prove little of themselves: they may take it
+/// from each other, not from a device of another API.
+async fn refuse_other_holder(state: &ApiState, owner: &Owner, token: &str) -> Result<(), Refusal> {
+    let holder = state.services.devices.holder(&owner.app, token).await?;
+    if holder.is_none_or(|holder| wire::is_client(&holder)) {
+        return Ok(());
     }
+    let what = "belongs to a device that was not registered as a client";
+    let refusal = Refusal::new(StatusCode::CONFLICT, "token", what);
+    Err(refusal.blaming("token", what, Location::Body))
 }
 
 /// Whether the caller is the client, where it says so or must.

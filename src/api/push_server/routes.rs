@@ -41,6 +41,7 @@ pub struct PushServer {
     /// The same, for those who try it out.
     test: Pace,
     public_url: Option<String>,
+    prefix: String,
     trusted_proxies: Vec<IpAddr>,
 }
 
@@ -55,6 +56,7 @@ impl PushServer {
             registrations: Pace::of_registrations(),
             test: Pace::of_registrations(),
             public_url: settings.server.public_url.clone(),
+            prefix: settings.dialects.push_server.prefix.clone(),
             trusted_proxies: proxies.filter_map(|proxy| proxy.parse().ok()).collect(),
         }
     }
@@ -240,13 +242,22 @@ pub fn base(request: &HttpRequest, state: &ApiState) -> String {
 pub fn is_this_server(request: &HttpRequest, state: &ApiState, audience: &str) -> bool {
     let audience = audience.trim_end_matches('/');
     match &state.push_server.public_url {
-        Some(url) => audience == url.trim_end_matches('/'),
+        Some(url) => {
+            let (tenant, prefix) =
+                (request.match_info().get("tenant_id"), &state.push_server.prefix);
+            is_name(url.trim_end_matches('/'), prefix, tenant, audience)
+        }
         None => {
             let authority = audience.split_once("://").map(|(_, rest)| rest);
             let authority = authority.and_then(|rest| rest.split('/').next());
             authority.is_some_and(|authority| authority == host(request))
         }
     }
+}
+
+/// Whether this names the server, or the tenant that is asked for as its clients know it.
+fn is_name(url: &str, prefix: &str, tenant: Option<&str>, audience: &str) -> bool {
+    audience == url || tenant.is_some_and(|id| audience == format!("{url}{prefix}/{id}"))
 }
 
 fn host(request: &HttpRequest) -> &str {
@@ -281,6 +292,16 @@ mod tests {
             .insert_header(("x-forwarded-for", forwarded))
             .to_http_request();
         PushServer::new(&settings).address(&request).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_tenants_clients_may_name_the_server_or_their_tenant() {
+        let is = |tenant, audience| is_name("https://a", "", tenant, audience);
+        assert!(is(None, "https://a") && is(Some("t1"), "https://a"));
+        assert!(is(Some("t1"), "https://a/t1"));
+        assert!(!is(None, "https://a/t1") && !is(Some("t2"), "https://a/t1"));
+        assert!(!is(Some("t1"), "https://a/t1/x") && !is(Some("t1"), "https://b/t1"));
+        assert!(is_name("https://a", "/push", Some("t1"), "https://a/push/t1"));
     }
 
     #[test]

@@ -7,7 +7,10 @@ use crate::domain::device::{
     Device, DeviceEdit, PropertyValue, Registration, Scalar, SendPlatform,
 };
 
-/// The property that tells a client of this dialect from other devices: by which service it is pushed to.
+/// What a client's external id begins with. Devices of other APIs have other names, so none of them is
+/// ever taken for a client.
+const PREFIX: &str = "wc:";
+/// The property that says by which service a client is pushed to.
 const TYPE: &str = "push_type";
 /// Whether the client decrypts everything itself.
 const ALWAYS_RAW: &str = "always_raw";
@@ -65,6 +68,9 @@ impl RegisterBody {
 
     /// The device that it is, if its provider is one of these.
     pub fn into_registration(self, providers: &[SendPlatform]) -> Result<Registration, Refusal> {
+        if matches!(self.client(), "" | "." | "..") {
+            return Err(Refusal::field("client_id", "must not be empty, `.` or `..`"));
+        }
         let available = |push_type: &PushType| providers.contains(&push_type.provider());
         let push_type = PushType::read(&self.push_type);
         let Some(push_type) = push_type.filter(available) else {
@@ -80,7 +86,7 @@ impl RegisterBody {
         let raw = PropertyValue::One(Scalar::Bool(raw));
         edit.properties.push((ALWAYS_RAW.to_owned(), Some(raw)));
         Ok(Registration {
-            external_id: self.client().to_owned(),
+            external_id: external_id(&self.client_id),
             push_token: self.token,
             send_platform: Some(push_type.provider()),
             device_platform: None,
@@ -94,20 +100,20 @@ pub fn client_id(id: &str) -> &str {
     id.strip_prefix(DID_PREFIX).unwrap_or(id)
 }
 
+/// The external id of the device that a client is.
+pub fn external_id(client: &str) -> String {
+    format!("{PREFIX}{}", client_id(client))
+}
+
+/// Whether the device is a client.
+pub fn is_client(device: &Device) -> bool {
+    device.external_id.starts_with(PREFIX)
+}
+
 /// A device that was registered through this dialect.
 pub struct Client(pub Device);
 
 impl Client {
-    /// None for a device that was registered otherwise: this dialect's callers have no say over it.
-    pub fn of(device: Device) -> Option<Self> {
-        Self::is(&device).then_some(Self(device))
-    }
-
-    /// Whether the device is one.
-    pub fn is(device: &Device) -> bool {
-        matches!(device.properties.get(TYPE), Some(PropertyValue::One(Scalar::Text(_))))
-    }
-
     /// Whether it decrypts everything itself.
     pub fn always_raw(&self) -> bool {
         let raw = PropertyValue::One(Scalar::Bool(true));
@@ -183,7 +189,7 @@ mod tests {
     fn a_type_is_known_in_any_case_and_must_be_available() {
         let both = [SendPlatform::Apns, SendPlatform::Fcm];
         let registered = body("APNS-Sandbox").into_registration(&both).unwrap();
-        assert_eq!(registered.external_id, "z6");
+        assert_eq!(registered.external_id, "wc:z6");
         assert_eq!(registered.send_platform, Some(SendPlatform::Apns));
         assert!(body("fcm").into_registration(&both[..1]).is_err());
         assert!(body("hms").into_registration(&both).is_err());

@@ -28,7 +28,7 @@ impl Desk {
             let mut state = self.lock();
             state.breaker.answered();
             state.refused = None;
-            state.guard.count(false);
+            count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
         }
         let now = Instant::now();
@@ -36,6 +36,7 @@ impl Desk {
             Answer::BadCredential { reason } => Some(reason.clone()),
             _ => None,
         };
+        let is_refusal = answer.is_refusal();
         let (registered_at, jitter) = (job.target().registered_at, rand::random());
         let mut state = self.lock();
         // While the provider is known to be out of order, a try is a probe, and no device's own.
@@ -47,7 +48,7 @@ impl Desk {
             let until = now + hold;
             state.hold_until = Some(state.hold_until.map_or(until, |held| held.max(until)));
         }
-        job.note(&verdict, state.guard.is_stopped());
+        job.note(is_refusal, &verdict, state.guard.is_stopped());
         note_token(&mut state, &verdict, job);
         match verdict.next {
             Next::Settle(outcome) => End::Settled(outcome),
@@ -110,8 +111,16 @@ impl Desk {
     }
 }
 
+/// Direct pushes are not counted: one bad token that is pushed to again and again says nothing of the
+/// app's tokens.
+fn count_token(state: &mut State, job: &Job, bad: bool) {
+    if !job.is_direct() {
+        state.guard.count(bad);
+    }
+}
+
 fn note_token(state: &mut State, verdict: &Verdict, job: &Job) {
-    state.guard.count(verdict.token != Token::Good);
+    count_token(state, job, verdict.token != Token::Good);
     if verdict.token == Token::Gone
         && let Next::Settle(Outcome::Failed(reason)) = &verdict.next
     {

@@ -95,10 +95,15 @@ impl Job {
         }
     }
 
-    /// Keeps what a verdict says beyond the outcome, for who waits for this one push.
-    pub fn note(&mut self, verdict: &Verdict, tokens_are_kept: bool) {
+    /// Whether it is pushed to alone, in no campaign.
+    pub fn is_direct(&self) -> bool {
+        matches!(self.part_of, PartOf::Nothing(_))
+    }
+
+    /// Keeps what an answer says beyond the outcome, for who waits for this one push.
+    pub fn note(&mut self, is_refusal: bool, verdict: &Verdict, tokens_are_kept: bool) {
         if let PartOf::Nothing(single) = &mut self.part_of {
-            single.note(verdict, tokens_are_kept);
+            single.note(is_refusal, verdict, tokens_are_kept);
         }
     }
 
