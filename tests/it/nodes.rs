@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use fanfare::{demo::audience, domain::timestamp::Timestamp};
 use serde_json::json;
 
 use crate::support::{
@@ -169,6 +170,30 @@ async fn a_node_cut_from_the_store_stops_by_itself_and_comes_back() {
         let ended = nodes.wait_sent(&uuid);
         // It noticed that nothing was recorded long before its leases ended.
         nodes.prove(&ended, &[cut - MOMENT_MS..=cut + MOMENT_MS]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_clock_is_wrong_launches_and_forgets_nothing_early() {
+    on_mongod(|mongod| {
+        let mut nodes = start(mongod, 1);
+        let sent = nodes.launch_to(200, 100_000);
+        nodes.wait_sent(&sent);
+        let tomorrow = Timestamp::now().plus(Duration::from_secs(86_400));
+        let later = json!({"title": "t", "body": "b", "scheduled_at": tomorrow.to_rfc3339()});
+        let later = nodes.api().post("/notifications", &later).expect("created");
+        let later = later["uuid"].as_str().expect("a uuid");
+        nodes.api().post(&format!("/notifications/{later}/:launch"), &json!({})).expect("queued");
+        // Further than a schedule, and than delivery logs are kept.
+        nodes.add_ahead(100 * 86_400);
+        nodes.wait("its look", || (nodes.queued(1) == 1).then_some(()));
+        assert_eq!(nodes.notification(later)["status"], json!(5), "it is QUEUED");
+        let sent_to = (0..200).find(|index| audience::expects(*index).is_some()).expect("somebody");
+        let history = format!("/devices/demo-{sent_to}/notifications");
+        let history = nodes.api().get(&history).expect("its history");
+        assert_eq!(history["total"], json!(1), "{history}");
+        assert!(!nodes.logs().contains("dropped delivery logs"), "{}", nodes.logs());
     })
     .await;
 }

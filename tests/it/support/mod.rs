@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod clock;
 pub mod house;
 pub mod mongod;
 pub mod nodes;

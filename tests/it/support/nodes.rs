@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     ops::RangeInclusive,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,7 @@ use fanfare::demo::{
 };
 use serde_json::{Value, json};
 
+use super::clock;
 use super::house::{SENT, expected, program, settled, total};
 
 /// Devices of a proven campaign.
@@ -53,10 +55,20 @@ impl Nodes {
 
     /// Adds a node that reaches the database by another way.
     pub fn add_at(&mut self, uri: &str) {
+        self.add_run_by(program(), uri);
+    }
+
+    /// Adds a node whose clock is so many seconds ahead.
+    pub fn add_ahead(&mut self, secs: u64) {
+        let program = clock::ahead(self.directory.path(), secs);
+        self.add_run_by(&program, &self.uri.clone());
+    }
+
+    fn add_run_by(&mut self, program: &Path, uri: &str) {
         let name = format!("node-{}", self.nodes.len());
         let directory = self.directory.path();
         let (at, settings) = ((name.as_str(), uri), &self.settings);
-        let node = Server::start_node(program(), directory, &self.gateways, at, settings);
+        let node = Server::start_node(program, directory, &self.gateways, at, settings);
         self.nodes.push(Some(node.expect("a node")));
     }
 
@@ -134,6 +146,13 @@ impl Nodes {
             |(_, desk): (&String, &Value)| desk["shards"].as_u64() > desk["shards_ended"].as_u64();
         let actors = state["actors"].as_object().expect("actors by name");
         actors.iter().filter(|(name, _)| name.contains(uuid)).any(held)
+    }
+
+    /// How many scheduled notifications a node knows of.
+    pub fn queued(&self, node: usize) -> u64 {
+        let node = self.nodes[node].as_ref().expect("running");
+        let state = node.api(&self.gateways).internal_state(INTERNAL_KEY).expect("its state");
+        state["actors"]["scheduler"]["queued"].as_u64().expect("a number")
     }
 
     /// What the living nodes' actors hold.
