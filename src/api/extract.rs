@@ -1,7 +1,11 @@
 //! Reading requests: JSON bodies and query strings, with errors that name the field. Shared by the
 //! dialects, which wrap the error as their wire has it.
 
-use actix_web::{Error as ActixError, error::PayloadError};
+use std::time::Duration;
+
+use actix_web::{
+    Error as ActixError, FromRequest, HttpRequest, dev::Payload, error::PayloadError, web::Bytes,
+};
 use serde::de::DeserializeOwned;
 
 use super::locate;
@@ -12,6 +16,28 @@ use crate::{
 
 /// How many elements a listing answers unless asked.
 const DEFAULT_SIZE: usize = 10;
+
+/// How long a body may take to arrive, where it is not [`ORDINARY_DEADLINE`].
+#[derive(Clone, Copy)]
+pub struct BodyDeadline(pub Duration);
+
+const ORDINARY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The whole body, if it is within its limit and comes in time.
+pub fn body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Bytes>> + use<> {
+    let deadline = request.app_data::<BodyDeadline>().map_or(ORDINARY_DEADLINE, |given| given.0);
+    let body = tokio::time::timeout(deadline, Bytes::from_request(request, payload));
+    async move {
+        let late = |_| {
+            let secs = deadline.as_secs();
+            Error::too_slow(format!("the request body did not arrive within {secs} seconds"))
+        };
+        body.await.map_err(late)?.map_err(|error| body_error(&error))
+    }
+}
 
 /// Reads a JSON body, which is an object everywhere; the error names the field. A list is refused
 /// here because serde would take its elements for the fields in their order.
@@ -27,7 +53,7 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 }
 
 /// Why a body could not be read off the wire.
-pub fn body_error(error: &ActixError) -> Error {
+fn body_error(error: &ActixError) -> Error {
     match error.as_error::<PayloadError>() {
         Some(PayloadError::Overflow) => Error::too_large("the request body is over the limit"),
         _ => Error::malformed("the request body could not be read"),

@@ -25,6 +25,26 @@ pub fn urls(request: &HttpRequest, server: &ServerSettings) -> Vec<String> {
     asked.into_iter().chain(public).collect()
 }
 
+/// From where a request comes. Of the addresses that proxies say, the last that is no trusted proxy
+/// itself counts: what stands before it, the caller may have made up.
+pub fn address(request: &HttpRequest, server: &ServerSettings) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    let lines = request.headers().get_all("x-forwarded-for");
+    let said = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    let said: Vec<_> = said.collect();
+    // What does not read was made up, and so may be what stands before it.
+    let said = said.into_iter().rev().map_while(|one| one.trim().parse::<IpAddr>().ok());
+    let mut farthest = peer;
+    for hop in std::iter::once(peer).chain(said) {
+        farthest = hop;
+        if !is_trusted(hop, server) {
+            break;
+        }
+    }
+    // Where all are proxies, the farthest of them stands for the caller.
+    Some(farthest)
+}
+
 /// The first of the values that a proxy has put there: what the caller itself said to the first proxy.
 fn first<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let value = request.headers().get(name)?.to_str().ok()?;
@@ -71,5 +91,26 @@ mod tests {
         assert_eq!(asked(&[public], "127.0.0.1"), [own]);
         let trusted = asked(&[public, ("TRUSTED_PROXIES", "10.0.0.2")], "10.0.0.2");
         assert_eq!(trusted, ["https://api.example.com/m/?history=true", own]);
+    }
+
+    fn address_of(peer: &str, forwarded: &str) -> String {
+        let proxies =
+            ("FANFARE__SERVER__TRUSTED_PROXIES".to_owned(), "10.0.0.1,10.0.0.2".to_owned());
+        let settings = Settings::load_with(None, [proxies].into_iter()).expect("good settings");
+        let request = TestRequest::default()
+            .peer_addr(format!("{peer}:1").parse().expect("an address"))
+            .insert_header(("x-forwarded-for", forwarded))
+            .to_http_request();
+        address(&request, &settings.server).expect("it has a peer").to_string()
+    }
+
+    #[test]
+    fn an_address_is_believed_from_trusted_proxies_alone() {
+        assert_eq!(address_of("9.9.9.9", "1.1.1.1"), "9.9.9.9");
+        assert_eq!(address_of("10.0.0.1", "1.1.1.1"), "1.1.1.1");
+        assert_eq!(address_of("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.0.0.2"), "1.1.1.1");
+        assert_eq!(address_of("10.0.0.1", "made up, 1.1.1.1"), "1.1.1.1");
+        assert_eq!(address_of("10.0.0.1", ""), "10.0.0.1");
+        assert_eq!(address_of("10.0.0.1", "10.0.0.2"), "10.0.0.2");
     }
 }

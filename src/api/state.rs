@@ -38,7 +38,7 @@ impl ApiState {
             server: settings.server.clone(),
             default_app: AppName::new(settings.default_app()),
             dialects: settings.dialects.clone(),
-            push_server: PushServer::new(settings),
+            push_server: PushServer::new(&settings.dialects.push_server),
             moxie_registrations: Pace::of_registrations(),
         }
     }

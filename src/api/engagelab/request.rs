@@ -2,16 +2,9 @@
 //! first in every handler's arguments, so that a request without credentials is refused before its body
 //! is read.
 
-use std::{
-    future::{Ready, ready},
-    time::Duration,
-};
+use std::future::{Ready, ready};
 
-use actix_web::{
-    FromRequest, HttpRequest,
-    dev::Payload,
-    web::{self, Bytes},
-};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
 
@@ -25,9 +18,6 @@ use crate::{
         ids::AppName,
     },
 };
-
-/// How long a body may take to arrive.
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// An app whose caller may read.
 pub struct Reader(pub AppName);
@@ -66,17 +56,8 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = tokio::time::timeout(DEADLINE, Bytes::from_request(request, payload));
-        async move {
-            let Ok(body) = body.await else {
-                let secs = DEADLINE.as_secs();
-                let late = format!("the request body did not arrive within {secs} seconds");
-                return Ok(Self(Err(Error::too_slow(late))));
-            };
-            let body = body.map_err(|error| extract::body_error(&error));
-            Ok(Self(body.and_then(|body| extract::json(&body))))
-        }
-        .boxed_local()
+        let body = extract::body(request, payload);
+        async move { Ok(Self(body.await.and_then(|body| extract::json(&body)))) }.boxed_local()
     }
 }
 

@@ -10,7 +10,7 @@ use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
     http::header::{AUTHORIZATION, DATE},
-    web::{self, Bytes, Data},
+    web::{self, Data},
 };
 use futures_util::future::{FutureExt, LocalBoxFuture, Ready, ready};
 use serde::de::DeserializeOwned;
@@ -23,9 +23,6 @@ use crate::{
     api::{ApiState, extract, origin},
     domain::{Error, ids::AppName, timestamp::Timestamp},
 };
-
-/// How long a body may take to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What this dialect's handlers share.
 pub struct Moxie {
@@ -97,7 +94,7 @@ fn may_register(request: &HttpRequest) -> Result<(), MoxieError> {
     if moxie.users.is_empty() {
         return Err(MoxieError::unauthorized("nobody registers where no users are configured"));
     }
-    let Some(address) = state.push_server.address(request) else { return Ok(()) };
+    let Some(address) = origin::address(request, &state.server) else { return Ok(()) };
     let counted = state.moxie_registrations.count(address, Instant::now());
     counted.map_err(|secs| Error::limited(Duration::from_secs(secs)).into())
 }
@@ -110,13 +107,8 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, MoxieError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = tokio::time::timeout(BODY_DEADLINE, Bytes::from_request(request, payload));
-        async move {
-            let late = |_| Error::too_slow("the request body did not arrive in time");
-            let body = body.await.map_err(late)?.map_err(|error| extract::body_error(&error))?;
-            Ok(Self(extract::json(&body)?))
-        }
-        .boxed_local()
+        let body = extract::body(request, payload);
+        async move { Ok(Self(extract::json(&body.await?)?)) }.boxed_local()
     }
 }
 

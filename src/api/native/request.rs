@@ -8,14 +8,9 @@ use std::{
     future::{Ready, ready},
     marker::PhantomData,
     sync::Arc,
-    time::Duration,
 };
 
-use actix_web::{
-    FromRequest, HttpRequest,
-    dev::Payload,
-    web::{self, Bytes},
-};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
 
@@ -102,28 +97,6 @@ impl FromRequest for InternalCaller {
     }
 }
 
-/// How long a body may take to arrive, where it is not [`ORDINARY_DEADLINE`].
-#[derive(Clone, Copy)]
-pub struct BodyDeadline(pub Duration);
-
-const ORDINARY_DEADLINE: Duration = Duration::from_secs(30);
-
-/// The whole body, if it is within its limit and comes in time.
-fn read_body(
-    request: &HttpRequest,
-    payload: &mut Payload,
-) -> impl Future<Output = Result<Bytes, Error>> + use<> {
-    let deadline = request.app_data::<BodyDeadline>().map_or(ORDINARY_DEADLINE, |given| given.0);
-    let body = tokio::time::timeout(deadline, Bytes::from_request(request, payload));
-    async move {
-        let late = |_| {
-            let secs = deadline.as_secs();
-            Error::too_slow(format!("the request body did not arrive within {secs} seconds"))
-        };
-        body.await.map_err(late)?.map_err(|error| extract::body_error(&error))
-    }
-}
-
 /// A JSON body.
 pub struct Body<T>(pub T);
 
@@ -132,7 +105,7 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = read_body(request, payload);
+        let body = extract::body(request, payload);
         async move { Ok(Self(extract::json(&body.await?)?)) }.boxed_local()
     }
 }
@@ -145,7 +118,7 @@ impl<T: DeserializeOwned + Default> FromRequest for OptionalBody<T> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = read_body(request, payload);
+        let body = extract::body(request, payload);
         async move {
             let body = body.await?;
             Ok(Self(if body.is_empty() { T::default() } else { extract::json(&body)? }))
@@ -261,13 +234,18 @@ fn state(request: &HttpRequest) -> &ApiState {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use actix_web::{ResponseError, error::PayloadError, http::StatusCode, test::TestRequest};
+    use actix_web::{
+        ResponseError, error::PayloadError, http::StatusCode, test::TestRequest, web::Bytes,
+    };
     use futures_util::{StreamExt, stream};
 
     #[actix_web::test]
     async fn a_body_that_does_not_come_is_given_up() {
-        let request = TestRequest::post().app_data(BodyDeadline(Duration::from_millis(20)));
+        let request =
+            TestRequest::post().app_data(extract::BodyDeadline(Duration::from_millis(20)));
         let request = request.to_http_request();
         let begun = stream::iter([Ok::<_, PayloadError>(Bytes::from_static(b"{"))]);
         let stream: actix_web::dev::Payload =

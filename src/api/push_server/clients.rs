@@ -12,11 +12,11 @@ use super::{
     answer::{self, Location, Refusal},
     jwt,
     payload::{PushBody, Pushed},
-    routes::{self, PathParts},
+    request::{self, PathParts},
     wire::{self, Client, RegisterBody, external_id},
 };
 use crate::{
-    api::{ApiState, extract},
+    api::{ApiState, extract, origin},
     domain::{ErrorKind, device::SendPlatform, ids::AppName, timestamp::Timestamp},
     services::{
         DirectOutcome,
@@ -38,11 +38,11 @@ pub async fn register(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     let now = Timestamp::now();
-    if let Some(address) = state.push_server.address(&request) {
+    if let Some(address) = origin::address(&request, &state.server) {
         let counted = state.push_server.registrations.count(address, Instant::now());
         counted.map_err(Refusal::too_often)?;
     }
-    let body: RegisterBody = extract::json(&routes::body(&request, payload).await?)?;
+    let body: RegisterBody = extract::json(&request::body(&request, payload).await?)?;
     authenticate(&request, &state, body.client(), now)?;
     let owner = owner(&request, &state, now).await?;
     let registration = body.into_registration(&owner.providers(&state))?;
@@ -78,7 +78,7 @@ pub async fn push(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     let now = Timestamp::now();
-    let bytes = routes::body(&request, payload).await?;
+    let bytes = request::body(&request, payload).await?;
     if let Some(key) = &state.push_server.relay_key {
         let strict = state.dialects.push_server.strict_timestamps;
         key.check(request.headers(), &bytes, strict, now)?;
@@ -135,10 +135,10 @@ impl Owner {
 /// The tenant that the path names, or the app at the root.
 async fn owner(request: &HttpRequest, state: &ApiState, now: Timestamp) -> Result<Owner, Refusal> {
     if request.match_info().get("tenant_id").is_none() {
-        return Ok(Owner { app: state.push_server.app.clone(), tenant: None });
+        return Ok(Owner { app: state.default_app.clone(), tenant: None });
     }
     let id = PathParts::of(request)?.tenant_id;
-    let tenant = state.services.tenants.open(&id, now).await.map_err(routes::unknown_tenant)?;
+    let tenant = state.services.tenants.open(&id, now).await.map_err(request::unknown_tenant)?;
     Ok(Owner { app: tenant.app.clone(), tenant: Some(tenant) })
 }
 
@@ -175,10 +175,10 @@ fn authenticate(
         }
         return Ok(());
     }
-    let token = routes::token(request).ok_or_else(|| {
+    let token = request::token(request).ok_or_else(|| {
         Refusal::unauthenticated("the header must hold one token, with or without Bearer")
     })?;
-    let is_ours = |audience: &str| routes::is_this_server(request, state, audience);
+    let is_ours = |audience: &str| request::is_this_server(request, state, audience);
     jwt::check_client(token, client, is_ours, now).map_err(Refusal::unauthenticated)
 }
 

@@ -10,6 +10,7 @@ mod jwt;
 mod multipart;
 mod payload;
 mod proof;
+mod request;
 mod routes;
 mod tenants;
 mod wire;

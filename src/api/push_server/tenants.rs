@@ -9,7 +9,7 @@ use actix_web::{
 use super::{
     answer::Refusal,
     jwt, multipart,
-    routes::{self, PathParts},
+    request::{self, PathParts},
     wire::{Done, TenantBody, TenantJson, TenantMade},
 };
 use crate::{
@@ -42,7 +42,7 @@ pub async fn create(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
-    let body: TenantBody = extract::json(&routes::body(&request, payload).await?)?;
+    let body: TenantBody = extract::json(&request::body(&request, payload).await?)?;
     if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(&body.id)) {
         return Err(Refusal::field("id", "is the name of something else here"));
     }
@@ -67,7 +67,7 @@ pub async fn show(
     authenticate(&request, &state)?;
     let id = PathParts::of(&request)?.id;
     let opened = state.services.tenants.open(&id, Timestamp::now()).await;
-    let tenant = opened.map_err(routes::unknown_tenant)?;
+    let tenant = opened.map_err(request::unknown_tenant)?;
     Ok(HttpResponse::Ok().json(shown(url(&request, &state, &id), tenant)))
 }
 
@@ -80,7 +80,7 @@ pub async fn remove(
     authenticate(&request, &state)?;
     let id = PathParts::of(&request)?.id;
     let removed = state.services.tenants.remove(&id, Timestamp::now()).await;
-    removed.map_err(routes::unknown_tenant)?;
+    removed.map_err(request::unknown_tenant)?;
     Ok(HttpResponse::Ok().json(Done::YES))
 }
 
@@ -92,7 +92,7 @@ pub async fn set_apns(
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
     let id = PathParts::of(&request)?.id;
-    let form = Form::read(&request, &routes::body(&request, payload).await?)?;
+    let form = Form::read(&request, &request::body(&request, payload).await?)?;
     let topic = form.text("apns_topic")?;
     let proof = apns_proof(&form)?;
     if topic.is_none() && proof.is_none() {
@@ -112,7 +112,7 @@ pub async fn set_fcm(
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
     let id = PathParts::of(&request)?.id;
-    let form = Form::read(&request, &routes::body(&request, payload).await?)?;
+    let form = Form::read(&request, &request::body(&request, payload).await?)?;
     let account = form.text("credentials")?;
     let account = account.ok_or_else(|| Refusal::field("credentials", "is missing"))?;
     let set = state.services.tenants.set_fcm(&id, &Secret::new(account), Timestamp::now()).await;
@@ -146,7 +146,7 @@ async fn unset(
     authenticate(request, state)?;
     let id = PathParts::of(request)?.id;
     let unset = state.services.tenants.unset(&id, provider, Timestamp::now()).await;
-    unset.map_err(routes::unknown_tenant)?;
+    unset.map_err(request::unknown_tenant)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -213,7 +213,7 @@ fn bad_credentials(name: &'static str, error: crate::domain::Error) -> Refusal {
             let refusal = Refusal::new(StatusCode::BAD_REQUEST, name, message.clone());
             refusal.blaming(field, message, super::answer::Location::Body)
         }
-        _ => routes::unknown_tenant(error),
+        _ => request::unknown_tenant(error),
     }
 }
 
@@ -223,7 +223,7 @@ fn authenticate(request: &HttpRequest, state: &ApiState) -> Result<(), Refusal> 
         let message = "there are no tenants here: no tenant secret is configured";
         return Err(Refusal::new(StatusCode::FORBIDDEN, "tenants", message));
     };
-    let token = routes::token(request);
+    let token = request::token(request);
     let token = token.ok_or_else(|| Refusal::unauthenticated("a token is required"))?;
     let now = Timestamp::now();
     jwt::check_tenant(token, secret.expose(), now).map_err(Refusal::unauthenticated)
@@ -251,5 +251,5 @@ fn shown(url: String, tenant: Tenant) -> TenantJson {
 }
 
 fn url(request: &HttpRequest, state: &ApiState, id: &str) -> String {
-    format!("{}{}/{id}", routes::base(request, state), state.dialects.push_server.prefix)
+    format!("{}{}/{id}", request::base(request, state), state.dialects.push_server.prefix)
 }

@@ -8,7 +8,7 @@ use actix_web::{
     web::{self, PayloadConfig},
 };
 
-use crate::api::native::{answer, request::BodyDeadline};
+use crate::api::{extract::BodyDeadline, native::answer};
 
 /// A path and its handlers.
 pub struct Endpoint {
