@@ -69,9 +69,11 @@ fn a_provider_that_goes_away_is_waited_for_while_the_other_goes_on() {
 
 #[test]
 fn a_provider_that_falls_silent_hangs_nothing() {
-    let house = House::start(&[], SETTINGS);
+    // Slow enough to be in the middle when the silence begins; in one shard, so that its pages hold
+    // many devices of both providers, whatever was sent until then.
+    let house = House::start(&[], &format!("{SETTINGS}shards = 1\n"));
     house.register(2000);
-    let uuid = house.create(&json!({"rate_limit": 1000}));
+    let uuid = house.create(&json!({"rate_limit": 100}));
     house.launch(&uuid);
     house.wait_settled(&uuid, 100);
     house.gateways.set_faults(&json!({"apns": {"black_hole": true}})).expect("silent");
