@@ -10,6 +10,7 @@ pub mod embedded;
 mod labels;
 pub mod mongo;
 mod pages;
+mod timed;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 
 pub use documents::{Document, DocumentStore, Drawer, NewDocument};
 pub use labels::LabelStore;
+pub use timed::{StoreTimes, Timing};
 
 use crate::domain::{
     Result,
@@ -420,4 +422,6 @@ pub struct Stores {
     pub documents: std::sync::Arc<dyn DocumentStore>,
     /// Tags and aliases under quotas.
     pub labels: std::sync::Arc<dyn LabelStore>,
+    /// How long each operation of these took.
+    pub times: std::sync::Arc<StoreTimes>,
 }

@@ -118,7 +118,7 @@ impl Embedded {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The roles of this store.
+    /// The roles of this store, timed.
     pub fn stores(&self) -> Stores {
         Stores {
             devices: Arc::new(self.clone()),
@@ -127,7 +127,9 @@ impl Embedded {
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            times: Arc::default(),
         }
+        .timed()
     }
 }
 

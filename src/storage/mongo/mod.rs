@@ -135,7 +135,7 @@ impl Mongo {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The roles of this store.
+    /// The roles of this store, timed.
     pub fn stores(&self) -> Stores {
         Stores {
             devices: Arc::new(self.clone()),
@@ -144,7 +144,9 @@ impl Mongo {
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            times: Arc::default(),
         }
+        .timed()
     }
 
     /// Runs one operation to its end, whether or not its caller waits for it.
