@@ -5,7 +5,7 @@
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::Server, web::Data};
+use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web::Data};
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -240,7 +240,7 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
     let bind = &settings.server.bind;
     let mut server = HttpServer::new(move || {
         let state = state.clone();
-        App::new().configure(move |config| api::mount(config, &state))
+        App::new().wrap(from_fn(api::observe)).configure(move |config| api::mount(config, &state))
     })
     .disable_signals()
     .shutdown_timeout(HTTP_SHUTDOWN_SECS)

@@ -76,8 +76,7 @@ impl Keyring {
     /// Keeps strangers out of an installation without keys; also for those whose callers show none.
     pub fn admit(&self, headers: &HeaderMap) -> Result<()> {
         if self.is_open() {
-            refuse_foreign_names(headers)?;
-            refuse_foreign_pages(headers)?;
+            refuse_strangers(headers)?;
         }
         Ok(())
     }
@@ -205,6 +204,12 @@ fn secret_digest(secret: &Secret) -> Digest {
 fn digest_of(bytes: &[u8]) -> Digest {
     let digest = digest::digest(&digest::SHA256, bytes);
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Refuses requests without a key that are made for others than a user of this machine.
+pub fn refuse_strangers(headers: &HeaderMap) -> Result<()> {
+    refuse_foreign_names(headers)?;
+    refuse_foreign_pages(headers)
 }
 
 /// Without keys, what keeps strangers out is the loopback address; a page of some other site in a

@@ -3,14 +3,17 @@
 //! `mount` puts the dialects and the operators' pages on one actix application; `bootstrap` calls it
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
 //! where in a body an error lies (`locate`), by which URL a request came (`origin`) and how often an
-//! address may register (`pace`) is shared; everything else is a dialect's own.
+//! address may register (`pace`) is shared; everything else is a dialect's own. `observe` goes around all
+//! of it and counts.
 
 mod auth;
 mod engagelab;
 mod extract;
 mod locate;
+mod metrics;
 mod moxie;
 mod native;
+mod observe;
 mod ops;
 mod origin;
 mod pace;
@@ -20,6 +23,7 @@ mod state;
 use actix_web::web::{self, ServiceConfig};
 
 pub use auth::{BasicRefusal, Keyring};
+pub use observe::observe;
 pub use state::ApiState;
 
 /// Puts everything on `config`. Paths that nobody serves are answered as the native API answers.

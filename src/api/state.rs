@@ -1,7 +1,7 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::{Keyring, pace::Pace, push_server::PushServer};
+use super::{Keyring, observe::HttpFigures, pace::Pace, push_server::PushServer};
 use crate::{
     domain::ids::AppName,
     services::Services,
@@ -26,6 +26,10 @@ pub struct ApiState {
     pub push_server: PushServer,
     /// How often an address may register with Moxie.
     pub moxie_registrations: Pace,
+    /// What was answered, for the metrics.
+    pub http: HttpFigures,
+    /// Which store there is.
+    pub storage: &'static str,
 }
 
 impl ApiState {
@@ -40,6 +44,8 @@ impl ApiState {
             dialects: settings.dialects.clone(),
             push_server: PushServer::new(&settings.dialects.push_server),
             moxie_registrations: Pace::of_registrations(),
+            http: HttpFigures::default(),
+            storage: settings.storage.kind.name(),
         }
     }
 }

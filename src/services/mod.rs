@@ -28,7 +28,7 @@ pub use crate::engine::DirectOutcome;
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
     AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
-    OrderBy,
+    OrderBy, StoreTimes,
 };
 pub use announcements::Announcements;
 pub use devices::{DeviceSearch, Devices};

@@ -9,7 +9,7 @@ use crate::{
         rate::{Rate, RateChange},
     },
     engine::{EngineHandle, EngineState, Rates},
-    storage::Stores,
+    storage::{StoreTimes, Stores},
 };
 
 /// How long the store may take to answer before it counts as away.
@@ -69,6 +69,11 @@ impl StatusReport {
         };
         troubles.extend(self.engine.troubles());
         troubles
+    }
+
+    /// How long the store's operations took.
+    pub fn store_times(&self) -> &StoreTimes {
+        &self.stores.times
     }
 
     /// What every actor is doing.

@@ -41,6 +41,16 @@ pub enum StorageKind {
     Mongodb,
 }
 
+impl StorageKind {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Mongodb => "mongodb",
+        }
+    }
+}
+
 /// `storage`: where data is kept, and for how long.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
