@@ -6,6 +6,7 @@
 //! address may register (`pace`) is shared; everything else is a dialect's own.
 
 mod auth;
+mod console;
 mod engagelab;
 mod extract;
 mod locate;
@@ -26,6 +27,7 @@ pub use state::ApiState;
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
+    config.configure(console::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
     let dialects = &state.dialects;
     if dialects.engagelab.enabled {
