@@ -7,6 +7,7 @@
 //! of it and counts.
 
 mod auth;
+mod console;
 mod engagelab;
 mod extract;
 mod locate;
@@ -30,6 +31,7 @@ pub use state::ApiState;
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
+    config.configure(console::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
     let dialects = &state.dialects;
     if dialects.engagelab.enabled {
