@@ -6,6 +6,7 @@
 pub mod announcements;
 pub mod devices;
 pub mod direct;
+pub mod figures;
 pub mod nonces;
 pub mod notifications;
 pub mod status;
@@ -25,6 +26,9 @@ use crate::{
 /// The engine's words for what became of a push that somebody waited for.
 pub use crate::engine::DirectOutcome;
 
+/// The engine's account of itself.
+pub use crate::engine::report;
+
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
     AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
@@ -33,6 +37,7 @@ pub use crate::storage::{
 pub use announcements::Announcements;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
+pub use figures::Figures;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use status::StatusReport;

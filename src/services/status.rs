@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Figures;
 use crate::{
     domain::{
         Error, Result,
@@ -69,6 +70,11 @@ impl StatusReport {
         };
         troubles.extend(self.engine.troubles());
         troubles
+    }
+
+    /// What the engine counts.
+    pub async fn figures(&self) -> Figures {
+        Figures::gather(&self.engine, &self.stores).await
     }
 
     /// How long the store's operations took.
