@@ -31,24 +31,28 @@ pub enum Dialect {
     EngageLab,
     /// Health, readiness, metrics.
     Operations,
-    /// Paths without a mark: files, and those that nobody serves.
+    /// The console's files.
+    Console,
+    /// Paths without a mark: those that nobody serves.
     Other,
 }
 
 impl Dialect {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Native,
         Self::PushServer,
         Self::Moxie,
         Self::EngageLab,
         Self::Operations,
+        Self::Console,
         Self::Other,
     ];
 
     /// Lower-case name.
     pub fn name(self) -> &'static str {
-        ["native", "push_server", "moxie", "engagelab", "operations", "other"][self as usize]
+        ["native", "push_server", "moxie", "engagelab", "operations", "console", "other"]
+            [self as usize]
     }
 }
 

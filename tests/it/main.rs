@@ -9,6 +9,7 @@ mod direct;
 mod engagelab;
 mod faults;
 mod limits;
+mod metrics;
 mod mongo;
 mod moxie;
 mod native_api;

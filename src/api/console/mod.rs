@@ -6,9 +6,12 @@ mod assets;
 
 use actix_web::web::{self, ServiceConfig};
 
+use crate::api::observe::Dialect;
+
 /// Puts the console on `config`.
 pub fn mount(config: &mut ServiceConfig) {
-    config.service(web::resource("/").guard(assets::is_browser()).to(assets::to_console));
-    config.service(web::resource("/console").to(assets::to_console));
-    config.service(web::resource("/console/{path:.*}").to(assets::serve));
+    let at = |path: &str| web::resource(path).app_data(Dialect::Console);
+    config.service(at("/").guard(assets::is_browser()).to(assets::to_console));
+    config.service(at("/console").to(assets::to_console));
+    config.service(at("/console/{path:.*}").to(assets::serve));
 }
