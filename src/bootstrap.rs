@@ -25,6 +25,7 @@ use crate::{
         embedded::{Embedded, EmbeddedOptions},
         mongo::{Mongo, MongoOptions},
     },
+    telemetry::Traces,
     transport::{
         CredentialError, Opener, SharedTransport,
         apns::{self, ApnsTransport},
@@ -120,7 +121,9 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
     let (limits, retention) = (settings.effective_limits(), retention(settings));
     let open_later = limits.clone();
     let opener: Opener = Arc::new(move |app: &AppSettings| open(app, &open_later));
-    let engine = engine::start(stores.clone(), cluster, transports, opener, &limits, retention);
+    let traces = Traces::start(&settings.telemetry, cluster.node())?;
+    let engine =
+        engine::start(stores.clone(), cluster, transports, opener, &limits, retention, traces);
     // Before anybody asks for them.
     let followed = engine.follow_rates().await.map_err(told_once);
     followed.context("failed to read the changed rates")?;

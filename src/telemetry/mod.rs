@@ -8,10 +8,13 @@ mod exposition;
 mod histogram;
 mod log;
 mod metric;
+mod otlp_client;
 mod process;
+mod traces;
 
 pub use exposition::{CONTENT_TYPE, Exposition};
 pub use histogram::{Histogram, Spread};
 pub use log::{TelemetryError, install};
 pub use metric::{Kind, Metric};
 pub use process::Process;
+pub use traces::{CampaignTrace, PageCounts, PageTimes, Traces, TracesError};

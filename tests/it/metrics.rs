@@ -156,7 +156,7 @@ fn a_campaign_under_way_and_a_provider_out_of_order_are_seen() {
         let labels = [("app", app), ("provider", provider)];
         figures.sum("fanfare_rate_limit_pushes_per_second", &labels)
     };
-    assert_eq!((limit("", "apns"), limit("", "fcm")), (150.0, 0.0));
+    assert_eq!((limit("sandbox", "apns"), limit("sandbox", "fcm")), (150.0, 0.0));
 
     house.api().put("/limits", &json!({"apns": null})).expect("changed");
     let down = json!({"apns": {"refuse": true}, "fcm": {"refuse": true}});

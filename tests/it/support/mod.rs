@@ -1,6 +1,7 @@
 //! What the integration tests share.
 
 pub mod clock;
+pub mod collector;
 pub mod house;
 pub mod mongod;
 pub mod nodes;
