@@ -4,6 +4,7 @@
 //! engine's handle; who the caller is was settled before, and the clock's reading is passed in.
 
 pub mod announcements;
+pub mod audience;
 pub mod devices;
 pub mod direct;
 pub mod nonces;
@@ -27,10 +28,11 @@ pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
-    AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
-    OrderBy,
+    AudienceCount, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
+    NotificationField, NotificationQuery, OrderBy,
 };
 pub use announcements::Announcements;
+pub use audience::Audience;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
 pub use nonces::Nonces;
@@ -50,6 +52,8 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Audiences in the making.
+    pub audience: Audience,
     /// Announcements: writing, following up, pushing.
     pub announcements: Announcements,
     /// Numbers used once.
@@ -82,6 +86,7 @@ impl Services {
                 devices.clone(),
                 notifications.clone(),
             ),
+            audience: Audience::new(stores.clone()),
             devices,
             notifications,
             nonces: Nonces::new(stores.clone()),
