@@ -86,7 +86,7 @@ impl Services {
                 devices.clone(),
                 notifications.clone(),
             ),
-            audience: Audience::new(stores.clone()),
+            audience: Audience::new(stores.clone(), devices.clone()),
             devices,
             notifications,
             nonces: Nonces::new(stores.clone()),

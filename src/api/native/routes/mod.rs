@@ -45,6 +45,7 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
 
         .service(at("/audience/properties").get(audience::properties))
         .service(at("/audience/values").get(audience::values))
+        .service(at("/audience/:explain").post(audience::explain))
 
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
