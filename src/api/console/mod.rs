@@ -1,5 +1,8 @@
-//! What the console needs besides the native API: signing in and out.
+//! The console: a person's view of the installation, in a browser. This module serves what the browser
+//! loads, and exchanges a key for a cookie; what the pages show and do goes through the native API and
+//! the feed, as any other client's calls do.
 
+mod assets;
 mod session;
 
 use actix_web::web::{self, ServiceConfig};
@@ -12,4 +15,7 @@ pub fn mount(config: &mut ServiceConfig) {
         .delete(session::end)
         .default_service(web::to(session::no_such_method));
     config.service(session);
+    config.service(web::resource("/").guard(assets::is_browser()).to(assets::to_console));
+    config.service(web::resource("/console").to(assets::to_console));
+    config.service(web::resource("/console/{path:.*}").to(assets::serve));
 }
