@@ -27,7 +27,6 @@ pub use state::ApiState;
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
-    config.configure(console::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
     config.configure(console::mount);
     let dialects = &state.dialects;
