@@ -7,6 +7,7 @@
 
 mod auth;
 mod console;
+mod deeds;
 mod engagelab;
 mod extract;
 mod locate;

@@ -5,6 +5,7 @@
 
 pub mod announcements;
 pub mod apps;
+pub mod audit;
 pub mod devices;
 pub mod direct;
 pub mod keys;
@@ -28,11 +29,12 @@ pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
-    AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
-    OrderBy,
+    AudienceCount, AuditQuery, EventField, EventKind, EventQuery, Found, NotificationField,
+    NotificationQuery, OrderBy,
 };
 pub use announcements::Announcements;
 pub use apps::Apps;
+pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
 pub use nonces::Nonces;
@@ -55,6 +57,8 @@ pub struct Services {
     pub notifications: Notifications,
     /// Apps: which there are.
     pub apps: Apps,
+    /// Who did what.
+    pub audit: Audit,
     /// Announcements: writing, following up, pushing.
     pub announcements: Announcements,
     /// Numbers used once.
@@ -85,6 +89,7 @@ impl Services {
         let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
             apps: Apps::new(settings),
+            audit: Audit::new(stores.clone(), settings),
             announcements: Announcements::new(
                 stores.clone(),
                 devices.clone(),
