@@ -25,6 +25,23 @@ pub fn urls(request: &HttpRequest, server: &ServerSettings) -> Vec<String> {
     asked.into_iter().chain(public).collect()
 }
 
+/// Whether an `Origin` is the server's own: the name that the request was made by, which cookies are
+/// bound to, or the one that the settings or a trusted proxy say.
+pub fn is_own(request: &HttpRequest, server: &ServerSettings, origin: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let public = server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
+    if public.is_some_and(|url| url.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
+    let forwarded = first(request, "x-forwarded-host").filter(|_| trusted);
+    let mut hosts = request.headers().get_all(HOST);
+    let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
+    let names = [forwarded, host];
+    let is_it = |name: &str| name.eq_ignore_ascii_case(authority);
+    matches!(scheme, "http" | "https") && names.into_iter().flatten().any(is_it)
+}
+
 /// From where a request comes. Of the addresses that proxies say, the last that is no trusted proxy
 /// itself counts: what stands before it, the caller may have made up.
 pub fn address(request: &HttpRequest, server: &ServerSettings) -> Option<IpAddr> {

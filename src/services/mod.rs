@@ -6,6 +6,7 @@
 pub mod announcements;
 pub mod devices;
 pub mod direct;
+pub mod feed;
 pub mod nonces;
 pub mod notifications;
 pub mod status;
@@ -33,6 +34,7 @@ pub use crate::storage::{
 pub use announcements::Announcements;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
+pub use feed::Feed;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use status::StatusReport;
@@ -62,6 +64,8 @@ pub struct Services {
     pub tags: Tags,
     /// Devices that come with a token alone.
     pub tokens: Tokens,
+    /// The status of an app, at once and as it changes.
+    pub feed: Feed,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -89,6 +93,7 @@ impl Services {
             tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
             tags: Tags::new(stores.clone(), Quotas::default()),
             tokens: Tokens::new(stores.clone()),
+            feed: Feed::new(stores.clone(), engine.clone()),
             status: StatusReport::new(stores, engine),
         }
     }

@@ -3,11 +3,14 @@
 //! calls do.
 
 mod assets;
+mod watch;
 
 use actix_web::web::{self, ServiceConfig};
 
 /// Puts the console on `config`.
 pub fn mount(config: &mut ServiceConfig) {
+    config.service(watch::status_resource());
+    config.service(watch::watch_resource());
     config.service(web::resource("/").guard(assets::is_browser()).to(assets::to_console));
     config.service(web::resource("/console").to(assets::to_console));
     config.service(web::resource("/console/{path:.*}").to(assets::serve));
