@@ -20,7 +20,8 @@ pub async fn write(state: &ApiState) -> String {
     engine(&mut page, &state.services.status.figures().await);
     store(&mut page, state.services.status.store_times());
     http(&mut page, &state.http);
-    let build = [env!("CARGO_PKG_VERSION"), state.storage];
+    page.add(Metric::Watchers, &[], state.services.feed.watchers());
+    let build = [env!("CARGO_PKG_VERSION"), state.storage.name()];
     page.add(Metric::BuildInfo, &build, 1);
     process(&mut page);
     page.finish()

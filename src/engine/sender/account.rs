@@ -33,11 +33,11 @@ impl Trouble {
         if let Some(refused) = state.refused.as_ref().filter(told) {
             return Some(Self::Refused(refused.reason.as_str().to_owned(), refused.next_probe));
         }
-        if let Some(until) = state.hold_until.filter(|until| *until > now) {
-            return Some(Self::Held(until));
-        }
         let (breaker, until) = state.breaker.stands();
-        (breaker != BreakerState::Closed).then_some(Self::OutOfOrder(until))
+        if breaker != BreakerState::Closed {
+            return Some(Self::OutOfOrder(until));
+        }
+        state.hold_until.filter(|until| *until > now).map(Self::Held)
     }
 
     fn sentence(&self) -> String {
@@ -57,18 +57,28 @@ impl Trouble {
 }
 
 impl Desk {
-    /// Why this sender cannot send now, if it cannot.
+    /// Why its provider cannot be sent to, or only slowly.
     pub fn trouble(&self) -> Option<String> {
         let now = Instant::now();
         let trouble = Trouble::of(&self.lock(), now)?;
-        let provider = self.transport.provider().name();
-        let told = format!("{}: {provider} {}", self.app, trouble.sentence());
+        let told = self.told(&trouble);
         Some(match trouble {
             Trouble::Held(until) => {
                 format!("{told}; {} s left", until.saturating_duration_since(now).as_secs())
             }
             _ => told,
         })
+    }
+
+    /// Why its provider cannot be sent to.
+    pub fn outage(&self) -> Option<String> {
+        let trouble = Trouble::of(&self.lock(), Instant::now());
+        let outage = trouble.filter(|trouble| !matches!(trouble, Trouble::Held(_)));
+        outage.map(|outage| self.told(&outage))
+    }
+
+    fn told(&self, trouble: &Trouble) -> String {
+        format!("{}: {} {}", self.app, self.transport.provider().name(), trouble.sentence())
     }
 
     /// Its account in numbers.

@@ -20,7 +20,7 @@ use std::{
 use self::{
     campaigns::{LedgerTimes, NotificationTimes},
     devices::DeviceTimes,
-    small::{DocumentTimes, LabelTimes, RateTimes},
+    small::{AuditTimes, DocumentTimes, LabelTimes, RateTimes, SuggestionTimes},
 };
 use super::Stores;
 use crate::{
@@ -63,7 +63,9 @@ pub struct StoreTimes {
     ledger: Arc<LedgerTimes>,
     rates: Arc<RateTimes>,
     documents: Arc<DocumentTimes>,
+    audit: Arc<AuditTimes>,
     labels: Arc<LabelTimes>,
+    suggestions: Arc<SuggestionTimes>,
 }
 
 impl StoreTimes {
@@ -75,7 +77,9 @@ impl StoreTimes {
             ("ledger", self.ledger.all()),
             ("rates", self.rates.all()),
             ("documents", self.documents.all()),
+            ("audit", self.audit.all()),
             ("labels", self.labels.all()),
+            ("suggestions", self.suggestions.all()),
         ];
         let named = |(role, operations): (&'static str, Vec<(&'static str, _)>)| {
             operations.into_iter().map(move |(operation, timing)| (role, operation, timing))
@@ -94,7 +98,9 @@ impl Stores {
             ledger: Timed::wrap(self.ledger, &times.ledger),
             rates: Timed::wrap(self.rates, &times.rates),
             documents: Timed::wrap(self.documents, &times.documents),
+            audit: Timed::wrap(self.audit, &times.audit),
             labels: Timed::wrap(self.labels, &times.labels),
+            suggestions: Timed::wrap(self.suggestions, &times.suggestions),
             times,
         }
     }

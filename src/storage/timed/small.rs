@@ -1,4 +1,4 @@
-//! The tables of the smaller roles: [`RateStore`], [`DocumentStore`], [`LabelStore`].
+//! The tables of the smaller roles.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,18 @@ use super::timed;
 use crate::{
     domain::{
         Result,
+        audience::Key,
+        audit::AuditEntry,
         device::DevicePlatform,
         ids::AppName,
         labels::{LabelEdit, LabelUsage, Quotas, Refusal},
         rate::{Rate, RateChange},
         timestamp::Timestamp,
     },
-    storage::{Document, DocumentStore, Drawer, LabelStore, NewDocument, RateStore},
+    storage::{
+        AuditQuery, AuditStore, Document, DocumentStore, Drawer, Found, KnownKey, KnownValue,
+        LabelStore, NewDocument, RateStore, SuggestionStore,
+    },
 };
 
 timed! { RateStore, RateTimes:
@@ -26,6 +31,16 @@ timed! { DocumentStore, DocumentTimes:
     insert(drawer: &Drawer, new: NewDocument, now: Timestamp) -> bool;
     replace(drawer: &Drawer, version: u64, new: NewDocument) -> bool;
     delete(drawer: &Drawer, key: &str) -> bool;
+}
+
+timed! { AuditStore, AuditTimes:
+    keep(entry: AuditEntry, expires_at: Option<Timestamp>) -> ();
+    list(query: &AuditQuery, now: Timestamp) -> Found<AuditEntry>;
+}
+
+timed! { SuggestionStore, SuggestionTimes:
+    keys(app: &AppName, prefix: &str, limit: usize) -> Vec<KnownKey>;
+    values(app: &AppName, key: &Key, prefix: &str, limit: usize) -> Vec<KnownValue>;
 }
 
 timed! { LabelStore, LabelTimes:
