@@ -10,4 +10,5 @@ pub mod python;
 pub mod server;
 pub mod signed;
 pub mod stores;
+pub mod watcher;
 pub mod wire_case;
