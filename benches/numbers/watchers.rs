@@ -44,7 +44,8 @@ pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
         watched.push(rate(&api)?);
         told.push(watchers.leave() as f64 / WATCHERS as f64 / 1024.0);
     }
-    let ratio: Vec<f64> = watched.iter().zip(&alone).map(|(with, without)| with / without).collect();
+    let ratio: Vec<f64> =
+        watched.iter().zip(&alone).map(|(with, without)| with / without).collect();
     table.add("A campaign nobody watches", &alone, "pushes/s", "");
     table.add(&format!("The same with {WATCHERS} watchers"), &watched, "pushes/s", "");
     table.add("… ratio", &ratio, "", "≥ 0.95");
