@@ -99,8 +99,7 @@ async fn watch(
     let (response, session, heard) =
         actix_ws::handle(&request, payload).map_err(|error| no_websocket(error.to_string()))?;
     let heard = heard.max_frame_size(LONGEST_HEARD);
-    let watcher =
-        Watcher { request, feed, app, watch, session, heard, heard_at: Instant::now() };
+    let watcher = Watcher { request, feed, app, watch, session, heard, heard_at: Instant::now() };
     actix_web::rt::spawn(watcher.serve());
     Ok(response)
 }
