@@ -15,6 +15,8 @@ use crate::support::{
 };
 
 const SETTINGS: &str = "[limits]\nfcm_per_second = 0\nsave_interval_ms = 200\npage_size = 200\n";
+/// Snapshots that a sleeper asks for: far more, together, than sockets hold.
+const ASKED: u64 = 400;
 /// Devices of the smaller campaigns.
 const FEW: usize = 4_000;
 
@@ -242,12 +244,22 @@ async fn pages_of_other_sites_are_refused() {
     assert_eq!(Watcher::join(&base, "", &two).await.map(|_| ()).err(), Some(403));
 }
 
-/// The gateways' records say when pushes were: with watchers that read nothing, they go on as without.
+/// The gateways' records say when pushes were: with watchers that ask for more and more and read none of
+/// it, until their sockets take no more, they go on as without.
 #[tokio::test(flavor = "multi_thread")]
 async fn watchers_that_do_not_read_hold_nothing_back() {
     let house = house();
     house.register(FEW);
-    let mut sleepers = join_all((0..20).map(|_| watch(&house, ""))).await;
+    for _ in 0..40 {
+        let later = json!({"title": "t".repeat(500), "scheduled_at": "2999-01-01T00:00:00Z"});
+        house.launch(&house.create(&later));
+    }
+    let mut sleepers = join_all((0..4).map(|_| watch(&house, ""))).await;
+    for sleeper in &mut sleepers {
+        for _ in 0..ASKED {
+            sleeper.say(&json!({"type": "watch", "notification": null})).await;
+        }
+    }
     let uuid = house.create(&json!({"rate_limit": 500}));
     house.launch(&uuid);
     let ended = house.wait_sent(&uuid);
@@ -257,8 +269,11 @@ async fn watchers_that_do_not_read_hold_nothing_back() {
     let (first, last) = (times.clone().min().expect("pushes"), times.max().expect("pushes"));
     let due_ms = expected(FEW) * 1000 / 500;
     assert!(last - first < due_ms * 3 / 2, "{} ms for what is due in {due_ms}", last - first);
-    // They wake up, and see how it ended.
+    // They wake up, read what they asked for, and see how it ended.
     for sleeper in &mut sleepers {
+        while sleeper.counts["hello"] <= ASKED {
+            sleeper.hear().await;
+        }
         sleeper.until("its end", |status| is_sent(status, &uuid)).await;
         assert_eq!(settled(campaign(&sleeper.status, &uuid)), expected(FEW));
     }
