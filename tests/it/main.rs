@@ -8,6 +8,7 @@ mod crash;
 mod direct;
 mod engagelab;
 mod faults;
+mod feed;
 mod limits;
 mod metrics;
 mod mongo;

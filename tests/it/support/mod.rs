@@ -11,4 +11,5 @@ pub mod python;
 pub mod server;
 pub mod signed;
 pub mod stores;
+pub mod watcher;
 pub mod wire_case;
