@@ -27,6 +27,7 @@ use crate::{
 };
 
 pub use draft::{CreationKey, NotificationEdit};
+pub use moves::Moved;
 pub use reports::ReportedEvents;
 pub use trial::{MAX_TRIED, Trial};
 

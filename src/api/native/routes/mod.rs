@@ -2,6 +2,7 @@
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
 mod audience;
+mod audit;
 mod devices;
 mod endpoint;
 mod internal;
@@ -57,6 +58,10 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/notifications/{uuid}/status").put(notifications::set_status))
         .service(at("/notifications/{uuid}/rate_limit").put(notifications::set_rate))
         .service(at("/notifications/{uuid}/failures").get(notifications::failures))
+
+        .service(at("/notifications/{uuid}/timeline").get(notifications::timeline))
+
+        .service(at("/audit").get(audit::list))
 
         .service(at("/limits").get(limits::show).put(limits::change))
 
