@@ -27,8 +27,8 @@ use crate::{
     storage::Stores,
 };
 
-/// The engine's words for what became of a push that somebody waited for.
-pub use crate::engine::DirectOutcome;
+/// The engine's words for what became of a push that somebody waited for, and for what one looks like.
+pub use crate::engine::{DirectOutcome, Preview};
 
 /// The engine's account of itself.
 pub use crate::engine::report;

@@ -20,3 +20,4 @@ mod storage_contract;
 mod supervision;
 mod support;
 mod traces;
+mod trial;
