@@ -14,8 +14,10 @@ mod native;
 mod ops;
 mod origin;
 mod pace;
+mod page;
 mod push_server;
 mod state;
+mod table;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -32,7 +34,7 @@ pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
         config.configure(|config| engagelab::mount(config, &dialects.engagelab));
     }
     if dialects.moxie.enabled {
-        config.configure(|config| moxie::mount(config, &dialects.moxie, state));
+        config.configure(|config| moxie::mount(config, &dialects.moxie, &state.default_app));
     }
     // Last: under the root, its paths would take others'.
     if dialects.push_server.enabled {
