@@ -1,0 +1,97 @@
+// The console's beginning: who is signed in, the frame, and from the address to a page.
+//
+// A page is a module of `pages/` with `page(context)`; it answers `{ title, element, leave }`. `context`
+// has `params` and `query` of the address, the `session`, the live `feed`, and `can(scope)`.
+
+import { get, remove, speakAs, whenLost } from './lib/api.js';
+import { Feed } from './lib/feed.js';
+import { listen } from './lib/keys.js';
+import { go, located, start } from './lib/router.js';
+import { shell } from './parts/shell.js';
+import { failed, toast } from './parts/toast.js';
+import { signIn } from './pages/sign_in.js';
+
+const ROUTES = [
+  ['/', () => import('./pages/overview.js')],
+  ['/campaigns', () => import('./pages/campaigns.js')],
+  ['/campaigns/new', () => import('./pages/compose.js')],
+  ['/campaigns/:uuid', () => import('./pages/campaign.js')],
+  ['/campaigns/:uuid/edit', () => import('./pages/compose.js')],
+  ['/devices', () => import('./pages/devices.js')],
+  ['/devices/:id', () => import('./pages/device.js')],
+  ['/apps', () => import('./pages/apps.js')],
+  ['/audit', () => import('./pages/audit.js')],
+];
+
+const CHOSEN_APP = 'fanfare.app';
+
+let session = null;
+let feed = null;
+let frame = null;
+let current = null;
+let turn = 0;
+
+const can = (scope) => session.scopes.includes(scope) || session.scopes.includes('admin');
+
+/** The app that an operator looks at: the one chosen last, if there still is one of that name. */
+function chosenApp() {
+  const remembered = localStorage.getItem(CHOSEN_APP);
+  return session.apps.includes(remembered) ? remembered : (session.app ?? session.apps[0] ?? null);
+}
+
+/** Begins again for whoever is signed in now. */
+async function begin() {
+  session = await get('/console/session', { quiet: true }).catch((error) => {
+    if (error.status !== 401) failed(error);
+    return null;
+  });
+  feed?.close();
+  if (!session) return document.body.replaceChildren(signIn(begin));
+  session.chosen = chosenApp();
+  speakAs(session, session.chosen);
+  feed = new Feed(session.operator ? session.chosen : null);
+  frame = shell({ session, feed, choose, signOut });
+  document.body.replaceChildren(frame.element);
+  return arrive();
+}
+
+function choose(app) {
+  localStorage.setItem(CHOSEN_APP, app);
+  go('/', { replace: true });
+  begin();
+}
+
+async function signOut() {
+  await remove('/console/session', { quiet: true }).catch(() => {});
+  begin();
+}
+
+/** Shows the page of the address. A page that comes late, when another was asked for, is dropped. */
+async function arrive() {
+  if (!session) return;
+  const mine = ++turn;
+  const found = located(ROUTES);
+  frame.mark(location.pathname);
+  try {
+    const module = await (found?.page ?? (() => import('./pages/missing.js')))();
+    if (mine !== turn) return;
+    current?.leave?.();
+    feed.focus(null);
+    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, can };
+    current = module.page(context);
+    document.title = `${current.title} · Fanfare`;
+    frame.show(current.element);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+whenLost(() => {
+  if (!session || session.open) return;
+  toast('You were signed out.', 'bad');
+  begin();
+});
+
+await begin();
+start(arrive);
+listen({ go, can: (scope) => Boolean(session) && can(scope) });

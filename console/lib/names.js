@@ -1,0 +1,26 @@
+// The API's numbers and short words, in words of people.
+
+/** Notification states by the API's number. */
+export const STATUS = {
+  0: { name: 'Draft', tone: 'quiet' },
+  1: { name: 'Sending', tone: 'live' },
+  2: { name: 'Sent', tone: 'good' },
+  3: { name: 'Error', tone: 'bad' },
+  4: { name: 'Deleted', tone: 'quiet' },
+  5: { name: 'Scheduled', tone: 'info' },
+  6: { name: 'Paused', tone: 'warn' },
+};
+
+export const DRAFT = 0;
+export const SENDING = 1;
+export const SENT = 2;
+export const ERROR = 3;
+export const DELETED = 4;
+export const QUEUED = 5;
+export const PAUSED = 6;
+
+export const PROVIDER = { apns: 'APNs', fcm: 'FCM', email: 'E-mail', webpush: 'Web Push' };
+export const PLATFORM = { android: 'Android', ios: 'iOS', web: 'Web' };
+
+export const providerName = (word) => PROVIDER[word] ?? word;
+export const platformName = (word) => PLATFORM[word] ?? word;

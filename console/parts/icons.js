@@ -1,0 +1,17 @@
+// Line icons of 20 by 20, drawn with the colour of the text around them.
+
+import { svg } from '../lib/dom.js';
+
+const PATHS = {
+  overview: 'M3 17V9m5 8V4m5 13v-6m5 6V7',
+  campaigns: 'M4 8v4l3 .5 7 4v-13l-7 4zM17 8a4 4 0 0 1 0 4',
+  devices: 'M6 2.500h8a1 1 0 0 1 1 1v13a1 1 0 0 1-1 1H6a1 1 0 0 1-1-1v-13a1 1 0 0 1 1-1zM9 15h2',
+  apps: 'M12.500 3a4.500 4.500 0 1 1-4 6.500L3 15v2h3v-2h2v-2h1.500l1-1M13.500 6.500v.010',
+  audit: 'M5 2.500h10v15H5zM8 6.500h4M8 10h4M8 13.500h2',
+  plus: 'M10 4v12M4 10h12',
+};
+
+/** An icon; it says nothing to screen readers, since its text stands beside it. */
+export const icon = (name) =>
+  svg('svg', { viewBox: '0 0 20 20', fill: 'none', stroke: 'currentColor', 'stroke-width': 1.6, 'stroke-linecap': 'round', 'stroke-linejoin': 'round', 'aria-hidden': 'true' },
+    svg('path', { d: PATHS[name] }));

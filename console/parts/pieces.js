@@ -1,0 +1,46 @@
+// Small pieces that pages are made of.
+
+import { h } from '../lib/dom.js';
+import { STATUS } from '../lib/names.js';
+
+/** A notification's state, by the API's number. */
+export const statusBadge = (status) => badge(STATUS[status]?.name ?? `State ${status}`, STATUS[status]?.tone);
+
+/** A word with a colour: good, warn, bad, info, live or quiet. */
+export const badge = (text, tone) => h('span.badge', { class: tone }, text);
+
+/** A number with its name. */
+export const tile = (label, value, under) =>
+  h('div.tile', null, h('span.label', null, label), h('span.value', null, value), under && h('small.soft', null, under));
+
+/** The head of a page. */
+export const pageHead = (title, under, ...actions) =>
+  h('header', null, h('div', null, h('h1', null, title), under && h('p.soft', null, under)), h('div.row', null, actions));
+
+/** What stands where there is nothing yet. */
+export const empty = (text, ...more) => h('div.empty', null, h('p', null, text), more);
+
+/** What stands while something comes. */
+export const loading = () => h('p.loading', { role: 'status' }, 'Loading …');
+
+let fields = 0;
+
+/**
+ * A labelled field. `control(id, described)` makes the input; `problem` is what is wrong with it.
+ */
+export function field(label, make, { hint, problem, id = `field-${++fields}` } = {}) {
+  const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(' ') || null;
+  const control = make(id);
+  if (described) control.setAttribute('aria-describedby', described);
+  if (problem) control.setAttribute('aria-invalid', 'true');
+  return h('div.field', null,
+    h('label', { for: id }, label),
+    control,
+    hint && h('span.hint', { id: `${id}-hint` }, hint),
+    problem && h('span.problem', { id: `${id}-problem`, role: 'alert' }, problem));
+}
+
+/** A bar of parts: `[[tone, share of the whole from 0 to 1], …]`, said in words by `label`. */
+export const bar = (label, parts, size) =>
+  h('div.bar-track', { class: size, role: 'img', 'aria-label': label },
+    parts.map(([tone, share]) => h('span', { class: tone, style: { width: `${100 * Math.min(Math.max(share, 0), 1)}%` } })));

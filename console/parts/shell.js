@@ -1,0 +1,84 @@
+// The frame: navigation, the app that is looked at, whether the feed is live, light or dark.
+
+import { h } from '../lib/dom.js';
+import { to } from '../lib/router.js';
+import { help } from '../lib/keys.js';
+import { icon } from './icons.js';
+
+const PAGES = [
+  ['overview', 'Overview', '/', 'read'],
+  ['campaigns', 'Campaigns', '/campaigns', 'read'],
+  ['devices', 'Devices', '/devices', 'read'],
+  ['apps', 'Apps and keys', '/apps', 'admin'],
+  ['audit', 'Audit log', '/audit', 'admin'],
+];
+const LINK_STATES = { live: 'Live', connecting: 'Connecting …', lost: 'Connection lost' };
+const THEME = 'fanfare.theme';
+
+/** The frame; `show(element)` puts a page into it, `mark(path)` says which link leads here. */
+export function shell({ session, feed, choose, signOut }) {
+  const can = (scope) => session.scopes.includes(scope) || session.scopes.includes('admin');
+  const links = PAGES.filter(([, , , scope]) => can(scope)).map(([name, label, path]) =>
+    h('a', { href: to(path === '/' ? '/' : path) }, icon(name), label));
+  const main = h('main.page', { id: 'content', tabIndex: -1 });
+  const linkState = h('span.link-state', { role: 'status' }, LINK_STATES.connecting);
+  feed.watch(({ state }) => {
+    if (linkState.dataset.state === state) return;
+    linkState.dataset.state = state;
+    linkState.textContent = LINK_STATES[state];
+  });
+  const element = h('div.shell', null,
+    h('a.button.skip', { href: '#content' }, 'Skip to content'),
+    h('div.side', null,
+      h('a.brand', { href: to('/') }, h('img', { src: to('/icon.svg'), alt: '' }), 'Fanfare'),
+      can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'),
+      h('nav', { 'aria-label': 'Pages' }, h('ul', null, links.map((link) => h('li', null, link)))),
+      h('div.foot', null, themeButton(), h('button.plain.compact', { type: 'button', onclick: help }, 'Keyboard'), h('span', null, `Fanfare ${session.version}`))),
+    h('div.main', null,
+      h('div.bar', null, appChoice(session, choose), h('span.grow'), linkState, who(session, signOut)),
+      main));
+  return {
+    element,
+    show(page) {
+      main.replaceChildren(...[page].flat());
+      scrollTo(0, 0);
+    },
+    mark(path) {
+      const here = (link) => link.pathname.replace(/\/+$/, '');
+      const fitting = links.filter((link) => path === here(link) || path.startsWith(`${here(link)}/`));
+      const best = fitting.sort((a, b) => here(b).length - here(a).length)[0];
+      for (const link of links) link.toggleAttribute('aria-current', false);
+      best?.setAttribute('aria-current', 'page');
+    },
+  };
+}
+
+function appChoice(session, choose) {
+  if (session.apps.length < 2) return h('strong.cut', null, session.chosen ?? 'No app yet');
+  return h('select', { 'aria-label': 'App', onchange: ({ target }) => choose(target.value) },
+    session.apps.map((app) => h('option', { value: app, selected: app === session.chosen }, app)));
+}
+
+function who(session, signOut) {
+  if (session.open) return h('span.badge.warn', { title: 'No key is configured: anybody on this machine may do everything.' }, 'Open');
+  return h('span.row', null,
+    h('span.soft.small.cut.wide-only', null, session.key_name),
+    h('button.plain.compact', { type: 'button', onclick: signOut }, 'Sign out'));
+}
+
+function themeButton() {
+  const button = h('button.plain.compact', { type: 'button' });
+  const show = (theme) => {
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+    button.textContent = { light: 'Light', dark: 'Dark' }[theme] ?? 'System colours';
+  };
+  button.onclick = () => {
+    const next = { undefined: 'light', light: 'dark', dark: undefined }[document.documentElement.dataset.theme];
+    if (next) localStorage.setItem(THEME, next);
+    else localStorage.removeItem(THEME);
+    show(next);
+  };
+  show(localStorage.getItem(THEME) ?? undefined);
+  return button;
+}
