@@ -8,12 +8,14 @@
 
 mod auth;
 mod console;
+mod describe;
 mod engagelab;
 mod extract;
 mod failure;
 mod locate;
 mod moxie;
 mod native;
+mod openapi;
 mod ops;
 mod origin;
 mod pace;
@@ -31,6 +33,7 @@ pub use state::ApiState;
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
+    config.configure(|config| openapi::mount(config, state));
     config.configure(console::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
     let dialects = &state.dialects;

@@ -8,7 +8,7 @@ use actix_web::{
 };
 
 use super::{
-    native,
+    ApiState, native,
     table::{Entry, Listed},
 };
 
@@ -45,5 +45,17 @@ impl Entry for Page {
 impl HttpServiceFactory for Page {
     fn register(self, config: &mut AppService) {
         self.resource.register(config);
+    }
+}
+
+/// What a page shows whom: strangers are kept out of an installation without keys.
+pub fn guarded(
+    request: &HttpRequest,
+    state: &ApiState,
+    show: impl FnOnce() -> HttpResponse,
+) -> HttpResponse {
+    match state.keyring.admit(request.headers()) {
+        Ok(()) => show(),
+        Err(error) => native::refused(error),
     }
 }

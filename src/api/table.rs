@@ -38,6 +38,7 @@ impl Table {
     }
 
     /// What it holds.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for the test of the document"))]
     pub fn listed(self) -> Vec<Listed> {
         self.listed
     }

@@ -9,6 +9,7 @@ mod answer;
 mod devices;
 mod error;
 mod message;
+mod operations;
 mod push;
 mod request;
 mod statistics;
@@ -22,6 +23,8 @@ use actix_web::{
     },
     web::{self, Data, ServiceConfig},
 };
+
+pub use self::operations::{part, schemes};
 
 use self::error::Failure;
 use crate::{
@@ -61,6 +64,13 @@ fn table() -> Table {
         .service(at("/push/withdraw/{id}").delete(push::withdraw))
         .service(at("/messages/details").get(statistics::details))
         .service(at("/status/detail").get(statistics::details))
+}
+
+/// What it serves under which paths.
+#[cfg(test)]
+pub fn listed(settings: &EngageLabSettings) -> Vec<Listed> {
+    let under = |one: Listed| Listed { path: format!("{}/v4{}", settings.prefix, one.path), ..one };
+    table().listed().into_iter().map(under).collect()
 }
 
 /// A path, with and without a slash at its end.

@@ -1,15 +1,21 @@
 //! The native API. `routes` is the table of endpoints and their handlers, `wire` the JSON shapes,
+//! `operations` what the document says of them,
 //! `request` what handlers take from a request, `answer` and `error` the envelope that every answer
 //! is: `{success, result, reason}`.
 
 mod answer;
 mod error;
+mod operations;
 mod request;
 mod routes;
 mod wire;
 
 pub use answer::{no_such_method, no_such_path};
+pub use error::refused;
+pub use operations::{parts, refusals};
 pub use routes::mount;
+#[cfg(test)]
+pub use routes::table;
 
 #[cfg(test)]
 pub use wire::Time;
