@@ -1,8 +1,11 @@
 //! The console: a person's view of the installation, in a browser. This module serves what the browser
-//! loads; what the pages show and do goes through the native API and the feed, as any other client's
-//! calls do.
+//! loads, and exchanges a key for a cookie; what the pages show and do goes through the native API and
+//! the feed, as any other client's calls do.
 
 mod assets;
+mod operations;
+mod session;
+mod watch;
 
 use actix_web::{
     Resource,
@@ -10,18 +13,27 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use super::table::{Entry, Listed, Table};
+pub use operations::parts;
+
+use super::{
+    native::at,
+    table::{Entry, Listed, Table},
+};
 
 /// Puts the console on `config`.
 pub fn mount(config: &mut ServiceConfig) {
     table().mount(config);
 }
 
-/// Every path.
+/// Every path; `operations` describes those that are no files.
 pub fn table() -> Table {
+    let session = at("/console/session").get(session::show).post(session::begin);
     let files = |path, resource| Files { path, resource };
     let root = web::resource("/").guard(assets::is_browser()).to(assets::to_console);
     Table::default()
+        .service(session.delete(session::end))
+        .service(at("/status").get(watch::status))
+        .service(at("/ws/status").get(watch::watch))
         .service(files("/", root))
         .service(files("/console", web::resource("/console").to(assets::to_console)))
         .service(files(FILE, web::resource(FILE).to(assets::serve)))

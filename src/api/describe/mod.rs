@@ -14,7 +14,7 @@ use utoipa::openapi::{
 pub use operation::{Operation, delete, get, post, put};
 pub use shape::{Shape, choice, integer, json_object, text, text_list};
 
-/// A parameter of paths: its name, what it is, an example.
+/// A parameter of paths, or a header: its name, what it is, an example.
 pub type PathParameter = (&'static str, &'static str, &'static str);
 
 /// How a part refuses.
@@ -37,6 +37,8 @@ pub struct Part {
     pub prefix: String,
     /// The ways to prove who calls: any one of them will do, and none is needed where there are none.
     pub access: Vec<SecurityRequirement>,
+    /// Headers that any request may have.
+    pub headers: Vec<PathParameter>,
     /// How it refuses.
     pub refusals: Refusals,
     /// What stands in braces in its paths.
@@ -72,7 +74,9 @@ impl Part {
             builder = builder.description(Some(operation.about.as_str()));
         }
         let in_path = self.path_parameters.iter().filter(|(name, ..)| operation.names(name));
-        for parameter in in_path.map(path_parameter).chain(operation.parameters.clone()) {
+        let in_path = in_path.map(|told| parameter(told, ParameterIn::Path));
+        let headers = self.headers.iter().map(|told| parameter(told, ParameterIn::Header));
+        for parameter in in_path.chain(operation.parameters.clone()).chain(headers) {
             builder = builder.parameter(parameter);
         }
         builder = builder.request_body(operation.body());
@@ -127,11 +131,12 @@ fn scoped(way: &SecurityRequirement, scope: &str) -> SecurityRequirement {
     names.fold(SecurityRequirement::default(), |way, name| way.add(name, [scope]))
 }
 
-fn path_parameter((name, about, example): &PathParameter) -> Parameter {
+fn parameter((name, about, example): &PathParameter, place: ParameterIn) -> Parameter {
+    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
     ParameterBuilder::new()
         .name(*name)
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
+        .parameter_in(place)
+        .required(required)
         .description(Some(*about))
         .schema(Some(text(None)))
         .example(Some((*example).into()))

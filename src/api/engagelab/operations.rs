@@ -37,6 +37,7 @@ pub fn part(settings: &EngageLabSettings, open: bool) -> Part {
             .to_owned(),
         prefix: format!("{}/v4", settings.prefix),
         access: nothing.into_iter().chain([basic]).collect(),
+        headers: Vec::new(),
         refusals: refusals(),
         path_parameters: PATH_PARAMETERS,
         operations,

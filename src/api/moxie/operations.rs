@@ -30,6 +30,7 @@ pub fn part(settings: &MoxieSettings) -> Part {
         about: ABOUT.to_owned(),
         prefix: settings.prefix.clone(),
         access: vec![signature()],
+        headers: Vec::new(),
         refusals: refusals(),
         path_parameters: PATH_PARAMETERS,
         operations,

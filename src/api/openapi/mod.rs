@@ -19,7 +19,7 @@ use utoipa::openapi::{
 };
 
 use super::{
-    ApiState,
+    ApiState, console,
     describe::{Part, header_key, http},
     engagelab, moxie, native,
     page::{Page, guarded},
@@ -44,7 +44,7 @@ struct Written(Bytes);
 /// Puts the document and its pages on `config`.
 pub fn mount(config: &mut ServiceConfig, state: &ApiState) {
     let (server, dialects) = (&state.server, &state.dialects);
-    let spoken = Spoken { server, dialects, open: state.keyring.is_open() };
+    let spoken = Spoken { server, dialects, open: state.keyring.open().is_some() };
     let document = document(&spoken).to_json().expect("a document of plain data is JSON");
     config.app_data(Data::new(Written(document.into())));
     table().mount(config);
@@ -99,7 +99,9 @@ fn servers(settings: &ServerSettings) -> Vec<Server> {
 
 fn parts(spoken: &Spoken<'_>) -> Vec<Part> {
     let dialects = spoken.dialects;
-    let mut parts = native::parts(&native_access(spoken.open));
+    let access = native_access(spoken.open);
+    let mut parts = native::parts(&access);
+    parts.extend(console::parts(&access));
     parts.push(operators::part());
     if dialects.engagelab.enabled {
         parts.push(engagelab::part(&dialects.engagelab, spoken.open));
@@ -117,7 +119,7 @@ fn parts(spoken: &Spoken<'_>) -> Vec<Part> {
 fn native_access(open: bool) -> Vec<SecurityRequirement> {
     let none = Vec::<String>::new;
     let nothing = open.then(SecurityRequirement::default);
-    let ways = ["bearer", "basic", "console_session"];
+    let ways = ["bearer", "basic", "console_session", "server_key"];
     let ways = ways.into_iter().map(|way| SecurityRequirement::new(way, none()));
     nothing.into_iter().chain(ways).collect()
 }
@@ -132,7 +134,13 @@ fn schemes(dialects: &DialectSettings) -> Vec<(&'static str, SecurityScheme)> {
             ),
         ),
         ("basic", http(HttpAuthScheme::Basic, "An app's key and one of its secrets.")),
-        ("server_key", header_key("X-Server-Key", "One of the installation's internal keys.")),
+        (
+            "server_key",
+            header_key(
+                "X-Server-Key",
+                "One of the installation's internal keys: an operator's. `X-Fanfare-App` names the app, where one is meant.",
+            ),
+        ),
         (
             "console_session",
             SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(

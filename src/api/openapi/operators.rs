@@ -15,6 +15,7 @@ pub fn part() -> Part {
         about: "For operators and load balancers. Nothing here needs a key.".to_owned(),
         prefix: String::new(),
         access: Vec::new(),
+        headers: Vec::new(),
         refusals: native::refusals(&[]),
         path_parameters: &[("file", "A file of the page.", "swagger-ui.css")],
         operations: operations(),

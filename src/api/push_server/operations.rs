@@ -48,6 +48,7 @@ fn part(
         about: about.to_owned(),
         prefix: settings.prefix.clone(),
         access,
+        headers: Vec::new(),
         refusals: refusals(settings.status_word),
         path_parameters: PATH_PARAMETERS,
         operations,

@@ -1,6 +1,8 @@
 //! What the document says of the native API: an operation for each path and verb of `routes`, in a file
 //! for each concept. A route without its operation fails a test, and the other way about.
 
+mod audience;
+mod audit;
 mod devices;
 mod notifications;
 mod running;
@@ -21,12 +23,20 @@ pub fn parts(access: &[SecurityRequirement]) -> Vec<Part> {
     vec![
         part("Devices", devices::ABOUT, access, devices::operations()),
         part("Notifications", notifications::ABOUT, access, notifications::operations()),
+        part("Audience", audience::ABOUT, access, audience::operations()),
+        part("Audit", audit::ABOUT, access, audit::operations()),
         part("Limits", running::ABOUT_LIMITS, access, running::limits()),
-        part("Internal", running::ABOUT_INTERNAL, &[server_key()], running::internal()),
+        Part {
+            access: ["server_key", "console_session"].map(any_scope).to_vec(),
+            headers: Vec::new(),
+            refusals: refusals(&[403, 500, 503]),
+            ..part("Internal", running::ABOUT_INTERNAL, &[], running::internal())
+        },
     ]
 }
 
-fn part(
+/// A part that speaks as the native API does.
+pub fn part(
     name: &'static str,
     about: &str,
     access: &[SecurityRequirement],
@@ -37,15 +47,20 @@ fn part(
         about: about.to_owned(),
         prefix: String::new(),
         access: access.to_vec(),
-        refusals: refusals(&[403, 500, 503]),
+        headers: vec![(
+            "X-Fanfare-App",
+            "The app that an operator means, who shows one of the internal keys; others may leave it out.",
+            "shop",
+        )],
+        refusals: refusals(&[400, 403, 404, 500, 503]),
         path_parameters: PATH_PARAMETERS,
         operations,
     }
 }
 
-/// A key of the installation.
-fn server_key() -> SecurityRequirement {
-    SecurityRequirement::new("server_key", Vec::<String>::new())
+/// A way to prove who calls.
+fn any_scope(way: &str) -> SecurityRequirement {
+    SecurityRequirement::new(way, Vec::<String>::new())
 }
 
 const PATH_PARAMETERS: &[PathParameter] = &[
@@ -72,7 +87,8 @@ fn told(status: u16) -> (&'static str, Value) {
         400 => ("Bad input, named by its path.", "external_id: is required"),
         401 => ("No key, or one that is not known.", "the key is not known"),
         403 => (
-            "The key lacks the scope, which the reason names.",
+            "The key lacks the scope, which the reason names; or a page of another site asks, or a session \
+             without `X-CSRF-Token`.",
             "this needs a key with the scope `send`",
         ),
         404 => ("There is no such thing, or it is another app's.", "there is no such notification"),
@@ -94,7 +110,7 @@ fn refusal(reason: &str) -> Value {
 }
 
 /// Success with a result.
-fn result<T: ToSchema>(example: Value) -> Shape {
+pub fn result<T: ToSchema>(example: Value) -> Shape {
     enveloped(Shape::of::<T>(example))
 }
 
@@ -116,11 +132,12 @@ fn stretch<T: ToSchema>(example: Value) -> Shape {
 }
 
 /// Success with nothing to tell.
-fn done() -> Shape {
+pub fn done() -> Shape {
     enveloped(Shape::plain(ObjectBuilder::new().schema_type(Type::Null), Value::Null))
 }
 
-fn enveloped(shape: Shape) -> Shape {
+/// Success with this in the envelope.
+pub fn enveloped(shape: Shape) -> Shape {
     let told = |result| json!({"success": true, "result": result, "reason": null});
     let example = shape.example.map(told);
     Shape { schema: envelope(shape.schema).into(), example, ..shape }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{result, stretch};
+use super::{list, result, stretch};
 use crate::api::{
     describe::{Operation, Shape, get, integer, post, put, text},
     native::wire::{
+        audit::TimelineJson,
         notifications::{
             FailureJson, NotificationBody, NotificationJson, RateBody, ResendBody, StatusBody,
         },
@@ -108,6 +109,11 @@ fn moved() -> Vec<Operation> {
         .query("size", "How many to answer: 1 to 1,000, 10 by default.", integer(None), 10)
         .answers("A stretch of them.", stretch::<FailureJson<'_>>(failure()))
         .refuses(&[404]),
+        get("/notifications/{uuid}/timeline", "get_timeline", "What befell a notification")
+            .about("The oldest first.")
+            .scope("read")
+            .answers("Its timeline.", list::<TimelineJson<'_>>(timeline()))
+            .refuses(&[404]),
     ]
 }
 
@@ -135,6 +141,12 @@ pub fn notification() -> Value {
         "collapse_id": null, "sound": null, "badge": null, "data": {"campaign": "spring"}, "dry_run": false,
         "rate_limit": 1000, "round": 0, "settled": 0, "reasons": {},
     })
+}
+
+fn timeline() -> Value {
+    let row = |at, event, by| json!({"at": at, "event": event, "by": by, "details": {}});
+    let (created, launched) = ("2026-03-01T09:30:00Z", "2026-03-01T09:31:00Z");
+    json!([row(created, "created", None), row(launched, "launched", Some("marketing"))])
 }
 
 fn failure() -> Value {

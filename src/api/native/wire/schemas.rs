@@ -14,8 +14,9 @@ use utoipa::{
 
 use super::{Time, enums::WireEnum, internal::EventName, property::OneKeyObjects};
 use crate::{
-    api::describe::choice,
+    api::describe::{choice, text},
     domain::{
+        audit::Action,
         device::{DevicePlatform, SendPlatform},
         message::Priority,
         notification::Status,
@@ -220,8 +221,6 @@ impl ToSchema for PropertyValueSchema {
 
 impl PartialSchema for PropertyValueSchema {
     fn schema() -> RefOr<Schema> {
-        let kinds = [Type::String, Type::Integer, Type::Number, Type::Boolean];
-        let scalar = || ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds.clone()));
         let what = "A string, a whole number of 64 bits with sign, a float, a boolean, or a list of these.";
         let list = ArrayBuilder::new().items(scalar());
         let examples = [json!("gold"), json!(30), json!(1.5), json!(true), json!(["a", "b"])];
@@ -275,4 +274,96 @@ pub fn reachable() -> Object {
 /// Devices that cannot, by reason.
 pub fn unreachable() -> Object {
     counts_of(&["no_token", "pruned", "no_provider", "no_credentials"])
+}
+
+/// One part of conditions, and what is said of it (`wire::audience`).
+pub struct NodeSchema;
+
+impl ToSchema for NodeSchema {
+    fn name() -> Cow<'static, str> {
+        "ExplainedClause".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((PropertyValueSchema::name().into_owned(), PropertyValueSchema::schema()));
+    }
+}
+
+impl PartialSchema for NodeSchema {
+    fn schema() -> RefOr<Schema> {
+        let said = || {
+            let matches = ObjectBuilder::new().schema_type(Type::Boolean);
+            ObjectBuilder::new()
+                .property("path", text(Some("Where in the conditions it lies.")))
+                .required("path")
+                .property("matches", matches)
+                .required("matches")
+        };
+        let branch = said()
+            .property("join_type", choice(None, &["AND", "OR", "NOT"]))
+            .required("join_type")
+            .property("conditions", ArrayBuilder::new().items(Ref::from_schema_name(Self::name())))
+            .required("conditions");
+        let own = AnyOfBuilder::new()
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .item(Ref::from_schema_name(PropertyValueSchema::name()))
+            .description(Some("The device's own value."));
+        let leaf = said()
+            .property("key", text_or_null("What it looks at."))
+            .required("key")
+            .property("operator", operator())
+            .required("operator")
+            .property("value", value())
+            .required("value")
+            .property("actual", own)
+            .required("actual");
+        AnyOfBuilder::new().item(branch).item(leaf).into()
+    }
+}
+
+/// A scalar's type.
+pub fn scalar_type() -> Object {
+    choice(None, &["string", "integer", "float", "boolean"])
+}
+
+/// The types of a key's values.
+pub fn scalar_types() -> Schema {
+    ArrayBuilder::new().items(scalar_type()).build().into()
+}
+
+/// A scalar.
+pub fn scalar() -> Object {
+    let kinds = [Type::String, Type::Integer, Type::Number, Type::Boolean];
+    ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds)).build()
+}
+
+/// What was done.
+pub fn audit_action() -> Object {
+    let names: Vec<&str> = Action::ALL.iter().map(|action| action.name()).collect();
+    choice(Some("What was done."), &names)
+}
+
+/// How the doer was known.
+pub fn audit_via() -> Object {
+    let ways = ["key", "session", "internal", "open"];
+    choice(Some("How it was known who it is."), &ways)
+}
+
+/// What befell a notification.
+pub fn timeline_event() -> Object {
+    let names = [
+        "created",
+        "edited",
+        "scheduled",
+        "launched",
+        "paused",
+        "resumed",
+        "resent",
+        "rate_changed",
+        "finished",
+        "failed",
+        "deleted",
+        "tested",
+    ];
+    choice(None, &names)
 }
