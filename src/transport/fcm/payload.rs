@@ -57,6 +57,13 @@ pub(super) fn render(
     Ok(Rendered { notification, head: Bytes::from_static(HEAD), tail: Some(tail.into()), headers })
 }
 
+/// The head of a body that Google is only to look at: REST reference, `messages.send`, `validate_only`.
+pub(super) fn validating(head: &[u8]) -> Bytes {
+    let mut whole = BytesMut::from(&b"{\"validate_only\":true,"[..]);
+    whole.put_slice(&head[1..]);
+    whole.freeze()
+}
+
 /// The body of one push.
 pub(super) fn body(rendered: &Rendered, token: &str) -> Bytes {
     let tail = rendered.tail.as_deref().unwrap_or_default();

@@ -75,10 +75,7 @@ pub async fn entries_are_kept_for_as_long_as_was_said(backend: &impl Backend) {
     };
     assert_eq!((listed(at(59_999)).await, listed(at(60_000)).await), (2, 1));
     // What is over is removed by what comes after.
-    let later = AuditEntry {
-        at: at(60_000),
-        ..entry("3", Some(app()), Action::KeyDeleted, "k")
-    };
+    let later = AuditEntry { at: at(60_000), ..entry("3", Some(app()), Action::KeyDeleted, "k") };
     stores.audit.keep(later, None).await.expect("kept");
     assert_eq!(listed(at(60_000)).await, 2);
 }
