@@ -5,10 +5,12 @@
 
 pub mod announcements;
 pub mod apps;
+pub mod audience;
 pub mod audit;
 pub mod credentials;
 pub mod devices;
 pub mod direct;
+pub mod feed;
 pub mod keys;
 pub mod nonces;
 pub mod notifications;
@@ -30,14 +32,16 @@ pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
-    AudienceCount, AuditQuery, EventField, EventKind, EventQuery, Found, NotificationField,
-    NotificationQuery, OrderBy,
+    AudienceCount, AuditQuery, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
+    NotificationField, NotificationQuery, OrderBy,
 };
 pub use announcements::Announcements;
 pub use apps::{Apps, TakenUp};
+pub use audience::Audience;
 pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
+pub use feed::Feed;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use sessions::Sessions;
@@ -56,6 +60,8 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Audiences in the making.
+    pub audience: Audience,
     /// Apps: those of the configuration and those that are stored, their keys and credentials.
     pub apps: Apps,
     /// Who did what.
@@ -74,6 +80,8 @@ pub struct Services {
     pub tokens: Tokens,
     /// Console sessions.
     pub sessions: Sessions,
+    /// The status of an app, at once and as it changes.
+    pub feed: Feed,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -108,6 +116,7 @@ impl Services {
                 devices.clone(),
                 notifications.clone(),
             ),
+            audience: Audience::new(stores.clone(), devices.clone()),
             devices,
             notifications,
             nonces: Nonces::new(stores.clone()),
@@ -116,6 +125,7 @@ impl Services {
             tags: Tags::new(stores.clone(), Quotas::default()),
             tokens: Tokens::new(stores.clone()),
             sessions: Sessions::new(stores.clone()),
+            feed: Feed::new(stores.clone(), engine.clone()),
             status: StatusReport::new(stores, engine),
         }
     }

@@ -11,6 +11,7 @@ pub mod embedded;
 mod labels;
 pub mod mongo;
 mod pages;
+mod suggestions;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 pub use audit::{AuditQuery, AuditStore};
 pub use documents::{Document, DocumentStore, Drawer, NewDocument};
 pub use labels::LabelStore;
+pub use suggestions::{KnownKey, KnownValue, SuggestionStore};
 
 use crate::domain::{
     Result,
@@ -424,4 +426,6 @@ pub struct Stores {
     pub audit: std::sync::Arc<dyn AuditStore>,
     /// Tags and aliases under quotas.
     pub labels: std::sync::Arc<dyn LabelStore>,
+    /// Keys and values to choose from.
+    pub suggestions: std::sync::Arc<dyn SuggestionStore>,
 }

@@ -31,6 +31,7 @@ mod readers;
 mod register;
 mod schema;
 mod shards;
+mod suggestions;
 mod targets;
 mod work;
 mod writer;
@@ -129,6 +130,7 @@ impl Embedded {
             documents: Arc::new(self.clone()),
             audit: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            suggestions: Arc::new(self.clone()),
         }
     }
 }

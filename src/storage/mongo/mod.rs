@@ -37,6 +37,7 @@ mod schema;
 mod sequences;
 mod shards;
 mod spread;
+mod suggestions;
 mod targets;
 mod writer;
 
@@ -146,6 +147,7 @@ impl Mongo {
             documents: Arc::new(self.clone()),
             audit: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            suggestions: Arc::new(self.clone()),
         }
     }
 

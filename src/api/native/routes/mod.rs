@@ -2,6 +2,7 @@
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
 mod apps;
+mod audience;
 mod audit;
 mod devices;
 mod endpoint;
@@ -43,6 +44,10 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/devices/{external_id}/properties/:add").post(devices::add_properties))
         .service(at("/devices/{external_id}/notifications").get(devices::history))
         .service(at("/devices/{external_id}/events").post(devices::report_event))
+
+        .service(at("/audience/properties").get(audience::properties))
+        .service(at("/audience/values").get(audience::values))
+        .service(at("/audience/:explain").post(audience::explain))
 
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
