@@ -2,13 +2,16 @@
 //!
 //! `mount` puts the dialects and the operators' pages on one actix application; `bootstrap` calls it
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
-//! where in a body an error lies (`locate`), by which URL a request came (`origin`) and how often an
+//! where in a body an error lies (`locate`), what an error
+//! becomes (`failure`), by which URL a request came (`origin`) and how often an
 //! address may register (`pace`) is shared; everything else is a dialect's own.
 
 mod auth;
 mod console;
+mod deeds;
 mod engagelab;
 mod extract;
+mod failure;
 mod locate;
 mod moxie;
 mod native;
@@ -20,15 +23,15 @@ mod state;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub use auth::{BasicRefusal, Keyring};
+pub use auth::BasicRefusal;
 pub use state::ApiState;
 
 /// Puts everything on `config`. Paths that nobody serves are answered as the native API answers.
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
-    config.configure(console::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
+    config.configure(console::mount);
     let dialects = &state.dialects;
     if dialects.engagelab.enabled {
         config.configure(|config| engagelab::mount(config, &dialects.engagelab));
