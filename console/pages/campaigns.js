@@ -22,7 +22,7 @@ const FILTERS = [
   ['drafts', 'Drafts', [DRAFT]],
   ['sent', 'Sent', [SENT]],
   ['error', 'Error', [ERROR]],
-  ['deleted', 'Deleted', [DELETED]],
+  ['deleted', 'Stopped or deleted', [DELETED]],
 ];
 
 export function page({ feed, query: asked, can }) {
@@ -104,7 +104,7 @@ function line(row, live) {
     h('td.campaign-name', null,
       h('a.row-link', { href: to(`/campaigns/${row.uuid}`) }, row.title || 'Without a title'),
       h('span.soft.small.cut', null, row.body)),
-    h('td.campaign-state', null, statusBadge(account.status), row.dry_run && h('span.soft.small', null, ' dry run')),
+    h('td.campaign-state', null, statusBadge(account.status, row.launched_at), row.dry_run && h('span.soft.small', null, ' dry run')),
     h('td.campaign-progress', null, account.status === DRAFT || account.status === QUEUED ? null : [
       bar(told(account), shares(account)),
       h('span.small.soft.number', null, isActive(account.status) && account.live ? pace(account) : told(account)),
@@ -116,6 +116,6 @@ function when(row, status) {
   if (status === QUEUED) return `For ${time(row.scheduled_at)}`;
   if (status === SENT && row.finished_at) return `Sent ${time(row.finished_at)}`;
   if ([SENDING, PAUSED, ERROR].includes(status)) return `Launched ${time(row.launched_at)}`;
-  if (status === DELETED) return `Deleted ${time(row.modified_at)}`;
+  if (status === DELETED) return `${row.launched_at ? 'Stopped' : 'Deleted'} ${time(row.modified_at)}`;
   return `Written ${time(row.created_at)}`;
 }

@@ -23,21 +23,23 @@ export function page({ session, feed, past, can }) {
   if (!session.chosen) return { title: 'Overview', element: noApp(session) };
   const chart = liveChart({ label: 'Pushes a second by provider', name: providerName, read: () => past.rates });
   const limits = limitsTable({ limits: () => feed.status?.limits, editable: can('admin') });
-  const steps = firstSteps({ session, feed, can });
+  const steps = firstSteps({ session, feed, can, changed: () => draw() });
   const head = pageHead('Overview', null,
     can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
-  const above = drawn(() => h('div.stack', null, connection(feed), feed.status ? tiles(feed.status) : loading()));
-  const below = drawn(() => (feed.status ? h('div.stack', null, campaigns(feed.status, can), details(feed.status)) : h('div')));
+  const above = drawn(() => h('div.stack', null, connection(feed), !feed.status ? loading() : !steps.areFirst() && tiles(feed.status)));
+  const below = drawn(() => (feed.status ? h('div.stack', null, !steps.areFirst() && campaigns(feed.status, can), details(feed.status)) : h('div')));
   const rate = h('section.card', { 'aria-labelledby': 'rate' }, h('header', null, h('h2', { id: 'rate' }, 'Pushes a second')), chart.element);
   const rates = h('section.card', { 'aria-labelledby': 'limits' }, h('header', null, h('h2', { id: 'limits' }, 'Limits')), limits.element);
   const nodes = drawn(() => (feed.status ? nodesTable(feed.status) : h('div')));
   const lower = h('div.columns.wide', null, rates, nodes.element);
   const live = h('div.stack', { hidden: true }, rate, below.element, lower);
+  const draw = () => {
+    live.hidden = !feed.status;
+    rate.hidden = steps.areFirst();
+    for (const view of [steps, above, below, limits, nodes]) view.draw();
+  };
   const stops = [
-    feed.watch(() => {
-      live.hidden = !feed.status;
-      for (const view of [above, below, limits, nodes]) view.draw();
-    }),
+    feed.watch(draw),
     past.watch(chart.draw),
     steps.close,
   ];
