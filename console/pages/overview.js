@@ -27,16 +27,18 @@ export function page({ session, feed, past, can }) {
   const head = pageHead('Overview', null,
     can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
   const above = drawn(() => h('div.stack', null, connection(feed), !feed.status ? loading() : !steps.areFirst() && tiles(feed.status)));
-  const below = drawn(() => (feed.status ? h('div.stack', null, !steps.areFirst() && campaigns(feed.status, can), details(feed.status)) : h('div')));
+  const below = drawn(() => (feed.status && !steps.areFirst() ? campaigns(feed.status, can) : h('div', { hidden: true })));
+  const providers = drawn(() => providersCard(feed.status));
+  const errors = drawn(() => errorsCard(feed.status));
   const rate = h('section.card', { 'aria-labelledby': 'rate' }, h('header', null, h('h2', { id: 'rate' }, 'Pushes a second')), chart.element);
   const rates = h('section.card', { 'aria-labelledby': 'limits' }, h('header', null, h('h2', { id: 'limits' }, 'Limits')), limits.element);
-  const nodes = drawn(() => (feed.status ? nodesTable(feed.status) : h('div')));
-  const lower = h('div.columns.wide', null, rates, nodes.element);
+  const nodes = drawn(() => nodesTable(feed.status));
+  const lower = h('div.columns.wide', null, h('div.stack', null, providers.element, rates), h('div.stack', null, errors.element, nodes.element));
   const live = h('div.stack', { hidden: true }, rate, below.element, lower);
   const draw = () => {
     live.hidden = !feed.status;
     rate.hidden = steps.areFirst();
-    for (const view of [steps, above, below, limits, nodes]) view.draw();
+    for (const view of [steps, above, below, providers, limits, errors, nodes]) view.draw();
   };
   const stops = [
     feed.watch(draw),
@@ -93,13 +95,13 @@ function campaignRow(uuid, campaign) {
       h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account)))));
 }
 
-function details({ providers, rates, errors }) {
-  return h('div.columns.wide', null,
-    h('section.card', { 'aria-labelledby': 'providers' }, h('header', null, h('h2', { id: 'providers' }, 'Providers')), providersTable(providers, rates)),
-    h('section.card', { 'aria-labelledby': 'errors' },
-      h('header', null, h('h2', { id: 'errors' }, 'Errors by reason'), h('span.small.soft', null, 'campaigns of the last hour')),
-      errorList(errors)));
-}
+const providersCard = (status) =>
+  h('section.card', { 'aria-labelledby': 'providers' }, h('header', null, h('h2', { id: 'providers' }, 'Providers')), providersTable(status?.providers, status?.rates));
+
+const errorsCard = (status) =>
+  h('section.card', { 'aria-labelledby': 'errors' },
+    h('header', null, h('h2', { id: 'errors' }, 'Errors by reason'), h('span.small.soft', null, 'campaigns of the last hour')),
+    errorList(status?.errors));
 
 function errorList(errors) {
   const reasons = ranked(errors);

@@ -5,7 +5,8 @@ import { ago, count, number } from '../lib/format.js';
 import { badge } from './pieces.js';
 
 /** `nodes` of a status; how long ago is counted from the status's own time. */
-export function nodesTable({ nodes, at }) {
+export function nodesTable(status) {
+  const { nodes, at } = status ?? {};
   const now = new Date(at).getTime();
   const rows = Object.entries(nodes ?? {}).sort(([, a], [, b]) => Number(b.here) - Number(a.here) || a.name.localeCompare(b.name));
   const shards = rows.reduce((all, [, node]) => all + (node.shards ?? 0), 0);

@@ -3,6 +3,7 @@
 import { h } from '../lib/dom.js';
 import { ago, number, percent, short } from '../lib/format.js';
 import { providerName } from '../lib/names.js';
+import { meaning } from '../lib/reasons.js';
 import { to } from '../lib/router.js';
 import { badge } from './pieces.js';
 
@@ -42,5 +43,6 @@ function health({ refused, state }) {
 
 function trouble({ reason, retry_at: retryAt }) {
   if (!reason && !retryAt) return null;
-  return h('p.note.bad.small', null, reason ?? 'Pushes wait.', retryAt && ` Tried again ${ago(retryAt)}.`);
+  const why = meaning(reason) ? `${meaning(reason)} (${reason})` : (reason ?? 'Pushes wait');
+  return h('p.note.bad.small', null, `${why}.`, retryAt && ` Tried again ${ago(retryAt)}.`);
 }
