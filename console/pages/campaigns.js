@@ -7,6 +7,7 @@ import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from '../lib/nam
 import { isActive, pace, progress, shares, told } from '../lib/progress.js';
 import { go, remember, to } from '../lib/router.js';
 import { icon } from '../parts/icons.js';
+import { noApp } from '../parts/no_app.js';
 import { pager } from '../parts/pager.js';
 import { bar, empty, loading, pageHead, statusBadge, trouble } from '../parts/pieces.js';
 
@@ -25,7 +26,8 @@ const FILTERS = [
   ['deleted', 'Stopped or deleted', [DELETED]],
 ];
 
-export function page({ feed, query: asked, can }) {
+export function page({ session, feed, query: asked, can }) {
+  if (!session.chosen) return { title: 'Campaigns', element: noApp(session) };
   const state = { filter: known(asked.get('state')), start: Number(asked.get('start')) || 0, rows: null, total: 0, error: null };
   let reading = null;
   let again = null;

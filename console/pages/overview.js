@@ -10,6 +10,7 @@ import { liveChart } from '../parts/chart.js';
 import { firstSteps } from '../parts/first_steps.js';
 import { icon } from '../parts/icons.js';
 import { limitsTable } from '../parts/limits.js';
+import { noApp } from '../parts/no_app.js';
 import { nodesTable } from '../parts/nodes.js';
 import { bar, loading, pageHead, statusBadge, tile } from '../parts/pieces.js';
 import { providersTable } from '../parts/providers.js';
@@ -46,13 +47,6 @@ export function page({ session, feed, past, can }) {
     steps.close,
   ];
   return { title: 'Overview', element: [head, steps.element, above.element, live], leave: () => (stops.forEach((stop) => stop()), chart.close()) };
-}
-
-function noApp({ operator }) {
-  return h('div.empty', null,
-    h('h1', null, 'No app yet'),
-    h('p', null, operator ? 'An app holds its own devices, campaigns and keys. Make the first one to begin.' : 'This key belongs to no app.'),
-    operator && h('a.button.primary', { href: to('/apps') }, 'Make an app'));
 }
 
 function connection({ state, status }) {
