@@ -25,8 +25,8 @@ function row(key, provider, rate) {
       figure('under way', number(provider.in_flight)),
       figure('half answer within', milliseconds(provider.latency_ms?.p50)),
       figure('99 % within', milliseconds(provider.latency_ms?.p99)),
-      figure('accepted in all', short(rate?.accepted ?? 0)),
-      figure('failed in all', short(rate?.failed ?? 0)),
+      figure('accepted since start', short(rate?.accepted ?? 0)),
+      figure('failed since start', short(rate?.failed ?? 0)),
       figure('of them failed', percent(rate?.failed ?? 0, (rate?.accepted ?? 0) + (rate?.failed ?? 0)))));
 }
 

@@ -65,7 +65,7 @@ function wordsOf(event, details) {
       if (!('rate_limit' in details)) return null;
       return details.rate_limit ? `to ${number(details.rate_limit)} a second` : 'to no limit of its own';
     case 'resent':
-      return [details.reason && (meaning(details.reason) ?? details.reason), details.platform && platformName(details.platform.toLowerCase())].filter(Boolean).join(', ') || null;
+      return [details.reason && `with the reason “${meaning(details.reason) ?? details.reason}”`, details.platform && `on ${platformName(details.platform.toLowerCase())}`].filter(Boolean).join(', ') || null;
     case 'tested': {
       const devices = details.external_ids?.length ?? details.devices;
       return typeof devices === 'number' ? `to ${count(devices, 'device')}` : null;
