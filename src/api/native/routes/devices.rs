@@ -11,7 +11,7 @@ use crate::{
             request::{Body, Caller, ExternalId, OptionalBody, Query, Read, Register},
             wire::{
                 devices::{
-                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, PropertiesBody,
+                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, EditBody, PropertiesBody,
                     RegistrationBody, SearchBody,
                 },
                 history::{EventBody, HistoryJson},
@@ -65,6 +65,18 @@ pub async fn show(caller: Caller<Read>, state: Data<ApiState>, id: ExternalId) -
 pub async fn remove(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
     state.services.devices.remove(caller.app(), &id.0).await?;
     Ok(answer::done())
+}
+
+/// `PATCH /devices/{external_id}`: changes what is known of a device, and leaves its token alone.
+pub async fn edit(
+    caller: Caller<Register>,
+    state: Data<ApiState>,
+    id: ExternalId,
+    body: Body<EditBody>,
+) -> Answer {
+    let (devices, edit) = (&state.services.devices, body.0.into_domain());
+    let device = devices.edit(caller.app(), &id.0, edit, Timestamp::now()).await?;
+    Ok(answer::success(DeviceJson(&device)))
 }
 
 /// `POST /devices/{external_id}/properties/:add`: sets and removes properties.
