@@ -1,10 +1,12 @@
 // The console's beginning: who is signed in, the frame, and from the address to a page.
 //
 // A page is a module of `pages/` with `page(context)`; it answers `{ title, element, leave }`. `context`
-// has `params` and `query` of the address, the `session`, the live `feed`, and `can(scope)`.
+// has `params` and `query` of the address, the `session`, the live `feed`, the `past` two minutes of it, and
+// `can(scope)`.
 
 import { get, remove, speakAs, whenLost } from './lib/api.js';
 import { Feed } from './lib/feed.js';
+import { History } from './lib/history.js';
 import { listen } from './lib/keys.js';
 import { go, located, start } from './lib/router.js';
 import { shell } from './parts/shell.js';
@@ -27,6 +29,7 @@ const CHOSEN_APP = 'fanfare.app';
 
 let session = null;
 let feed = null;
+let past = null;
 let frame = null;
 let current = null;
 let turn = 0;
@@ -46,10 +49,12 @@ async function begin() {
     return null;
   });
   feed?.close();
+  past?.close();
   if (!session) return document.body.replaceChildren(signIn(begin));
   session.chosen = chosenApp();
   speakAs(session, session.chosen);
   feed = new Feed(session.operator ? session.chosen : null);
+  past = new History(feed);
   frame = shell({ session, feed, choose, signOut });
   document.body.replaceChildren(frame.element);
   return arrive();
@@ -77,7 +82,7 @@ async function arrive() {
     if (mine !== turn) return;
     current?.leave?.();
     feed.focus(null);
-    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, can };
+    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can };
     current = module.page(context);
     document.title = `${current.title} · Fanfare`;
     frame.show(current.element);
