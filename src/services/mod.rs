@@ -4,16 +4,17 @@
 //! engine's handle; who the caller is was settled before, and the clock's reading is passed in.
 
 pub mod announcements;
+pub mod apps;
 pub mod devices;
 pub mod direct;
+pub mod keys;
 pub mod nonces;
 pub mod notifications;
+pub mod sessions;
 pub mod status;
 pub mod tags;
 pub mod tenants;
 pub mod tokens;
-
-use ring::digest;
 
 use crate::{
     domain::{ids::AppName, labels::Quotas},
@@ -31,10 +32,12 @@ pub use crate::storage::{
     OrderBy,
 };
 pub use announcements::Announcements;
+pub use apps::Apps;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
+pub use sessions::Sessions;
 pub use status::StatusReport;
 pub use tags::Tags;
 pub use tenants::Tenants;
@@ -50,6 +53,8 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Apps: which there are.
+    pub apps: Apps,
     /// Announcements: writing, following up, pushing.
     pub announcements: Announcements,
     /// Numbers used once.
@@ -62,6 +67,8 @@ pub struct Services {
     pub tags: Tags,
     /// Devices that come with a token alone.
     pub tokens: Tokens,
+    /// Console sessions.
+    pub sessions: Sessions,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -77,6 +84,7 @@ impl Services {
         let devices = Devices::new(stores.clone(), engine.clone());
         let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
+            apps: Apps::new(settings),
             announcements: Announcements::new(
                 stores.clone(),
                 devices.clone(),
@@ -89,6 +97,7 @@ impl Services {
             tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
             tags: Tags::new(stores.clone(), Quotas::default()),
             tokens: Tokens::new(stores.clone()),
+            sessions: Sessions::new(stores.clone()),
             status: StatusReport::new(stores, engine),
         }
     }
@@ -96,8 +105,7 @@ impl Services {
 
 /// SHA-256 in lower-case hexadecimal digits.
 fn hex_digest(bytes: &[u8]) -> String {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    keys::hex(&keys::digest_of(bytes))
 }
 
 /// Clients of the Push Server say which of Apple's environments their token is of.

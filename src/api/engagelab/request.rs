@@ -45,7 +45,8 @@ fn proven(request: &HttpRequest, scope: Scope) -> Result<AppName, Failure> {
     let state = request.app_data::<web::Data<ApiState>>();
     let state = state.expect("mount puts the state on every application");
     let caller = state.keyring.app_caller(request.headers())?;
-    if caller.may(scope) { Ok(caller.app.clone()) } else { Err(Failure::forbidden(scope.name())) }
+    let app = caller.home.as_ref().filter(|_| caller.may(scope));
+    app.cloned().ok_or_else(|| Failure::forbidden(scope.name()))
 }
 
 /// A JSON body, or why there is none; the handler says which code that has.

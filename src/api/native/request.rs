@@ -10,16 +10,20 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::COOKIE, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use crate::{
-    api::{ApiState, extract},
+    api::{
+        ApiState,
+        auth::{self, SERVER_KEY},
+        extract,
+    },
     domain::{
         Error,
-        app::{Principal, Scope},
+        app::{Identity, Principal, Scope},
         ids::{AppName, NotificationId},
     },
 };
@@ -67,34 +71,75 @@ impl<N> Caller<N> {
 
 impl<N: Needs> FromRequest for Caller<N> {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let caller = state(request).keyring.caller(request.headers()).and_then(|principal| {
+        let request = request.clone();
+        async move {
+            let principal = auth::caller(&request, state(&request)).await?;
             if principal.may(N::SCOPE) {
                 return Ok(Self { principal, scope: PhantomData });
             }
-            let scope = N::SCOPE.name();
-            Err(Error::forbidden(format!("this needs a key with the scope `{scope}`")))
-        });
-        ready(caller.map_err(ApiError::from))
+            Err(lacks(N::SCOPE).into())
+        }
+        .boxed_local()
     }
 }
 
-/// A caller of `/internal`, proven by `X-Server-Key`.
-pub struct InternalCaller;
+fn lacks(scope: Scope) -> Error {
+    Error::forbidden(format!("this needs a key with the scope `{}`", scope.name()))
+}
+
+/// A proven caller with the scope `N`, and the app it acts on, if it says so: an operator need not.
+pub struct Anyone<N> {
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// The app it acts on.
+    pub app: Option<AppName>,
+    scope: PhantomData<N>,
+}
+
+impl<N: Needs> FromRequest for Anyone<N> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let state = state(&request);
+            let identity = auth::identity(&request, state).await?;
+            let app = auth::acting_app(&request, state, &identity)?;
+            if identity.may(N::SCOPE) {
+                return Ok(Self { identity, app, scope: PhantomData });
+            }
+            Err(lacks(N::SCOPE).into())
+        }
+        .boxed_local()
+    }
+}
+
+/// A caller of `/internal`, proven by `X-Server-Key` or by a console session begun with such a key.
+pub struct InternalCaller(pub Arc<Identity>);
 
 impl FromRequest for InternalCaller {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut keys = request.headers().get_all("X-Server-Key").map(|value| value.as_bytes());
-        // Of two keys, neither counts.
-        let key = keys.next().filter(|_| keys.next().is_none());
-        let known = state(request).keyring.check_internal(key);
-        ready(known.map(|()| Self).map_err(ApiError::internal))
+        let request = request.clone();
+        async move { internal(&request).await.map(Self).map_err(ApiError::internal) }.boxed_local()
     }
+}
+
+async fn internal(request: &HttpRequest) -> Result<Arc<Identity>, Error> {
+    let (state, headers) = (state(request), request.headers());
+    if !headers.contains_key(SERVER_KEY) && headers.contains_key(COOKIE) {
+        let session = auth::of_cookie(request, state).await?;
+        if let Some((_, identity)) = session.filter(|(_, identity)| identity.is_operator) {
+            return Ok(Arc::new(identity));
+        }
+    }
+    state.keyring.operator(headers)
 }
 
 /// A JSON body.
