@@ -3,7 +3,10 @@
 
 use std::net::IpAddr;
 
-use actix_web::{HttpRequest, http::header::{HOST, ORIGIN}};
+use actix_web::{
+    HttpRequest,
+    http::header::{HOST, ORIGIN},
+};
 
 use crate::settings::ServerSettings;
 
@@ -50,9 +53,7 @@ pub fn is_secure(request: &HttpRequest, server: &ServerSettings) -> bool {
     match (origin, forwarded) {
         (Some(origin), _) => origin.starts_with("https://"),
         (None, Some(scheme)) => scheme == "https",
-        (None, None) => {
-            server.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
-        }
+        (None, None) => server.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
     }
 }
 

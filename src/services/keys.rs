@@ -16,12 +16,7 @@ use ring::{
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::domain::{
-    Error, Result,
-    app::Identity,
-    ids::AppName,
-    timestamp::Timestamp,
-};
+use crate::domain::{Error, Result, app::Identity, ids::AppName, timestamp::Timestamp};
 
 /// SHA-256 of a secret.
 pub type Digest = [u8; 32];
@@ -152,7 +147,8 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_while_it_is_valid() {
-        let keys = [known("a", "one", None), known("b", "two", Some(10)), known("b", "three", None)];
+        let keys =
+            [known("a", "one", None), known("b", "two", Some(10)), known("b", "three", None)];
         let found = |secret: &str, user: Option<&str>, now| {
             let user = user.map(|user| digest_of(user.as_bytes()));
             let found = find(&keys, &digest_of(secret.as_bytes()), user.as_ref(), Timestamp(now));

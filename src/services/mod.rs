@@ -5,6 +5,7 @@
 
 pub mod announcements;
 pub mod apps;
+pub mod audience;
 pub mod devices;
 pub mod direct;
 pub mod keys;
@@ -28,11 +29,12 @@ pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
-    AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
-    OrderBy,
+    AudienceCount, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
+    NotificationField, NotificationQuery, OrderBy,
 };
 pub use announcements::Announcements;
 pub use apps::Apps;
+pub use audience::Audience;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
 pub use nonces::Nonces;
@@ -55,6 +57,8 @@ pub struct Services {
     pub notifications: Notifications,
     /// Apps: which there are.
     pub apps: Apps,
+    /// Audiences in the making.
+    pub audience: Audience,
     /// Announcements: writing, following up, pushing.
     pub announcements: Announcements,
     /// Numbers used once.
@@ -90,6 +94,7 @@ impl Services {
                 devices.clone(),
                 notifications.clone(),
             ),
+            audience: Audience::new(stores.clone()),
             devices,
             notifications,
             nonces: Nonces::new(stores.clone()),

@@ -10,6 +10,7 @@ pub mod embedded;
 mod labels;
 pub mod mongo;
 mod pages;
+mod suggestions;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 
 pub use documents::{Document, DocumentStore, Drawer, NewDocument};
 pub use labels::LabelStore;
+pub use suggestions::{KnownKey, KnownValue, SuggestionStore};
 
 use crate::domain::{
     Result,
@@ -420,4 +422,6 @@ pub struct Stores {
     pub documents: std::sync::Arc<dyn DocumentStore>,
     /// Tags and aliases under quotas.
     pub labels: std::sync::Arc<dyn LabelStore>,
+    /// Keys and values to choose from.
+    pub suggestions: std::sync::Arc<dyn SuggestionStore>,
 }

@@ -7,6 +7,7 @@ mod documents;
 mod labels;
 mod notifications;
 mod rates;
+mod suggestions;
 
 use crate::support::stores::{Backend, EmbeddedBackend, MongoBackend};
 use fanfare::storage::embedded::{Embedded, EmbeddedOptions};
@@ -71,6 +72,9 @@ macro_rules! whole_contract {
                 labels::callers_at_once_cannot_take_the_same_place,
                 rates::a_changed_rate_stays_until_it_is_reset,
                 rates::changes_at_once_lose_nothing,
+                suggestions::keys_are_listed_by_how_they_begin,
+                suggestions::values_are_listed_by_how_they_are_written,
+                suggestions::values_of_a_devices_own_fields_are_listed,
             ]
         );
     };

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, http::header::UPGRADE, web};
 
-pub use keyring::{BasicRefusal, Keyring, SERVER_KEY};
 pub use csrf::check_origin;
+pub use keyring::{BasicRefusal, Keyring, SERVER_KEY};
 pub use session::{clearing_cookie, of_cookie, setting_cookie};
 
 use super::ApiState;
@@ -33,8 +33,7 @@ const NAMED_APP: &str = "X-Fanfare-App";
 pub async fn caller(request: &HttpRequest, state: &ApiState) -> Result<Arc<Principal>> {
     let identity = identity(request, state).await?;
     let app = acting_app(request, state, &identity)?;
-    let missing =
-        || Error::invalid(NAMED_APP, "is missing: an operator says on which app it acts");
+    let missing = || Error::invalid(NAMED_APP, "is missing: an operator says on which app it acts");
     Ok(Arc::new(identity.acting_on(app.ok_or_else(missing)?)))
 }
 

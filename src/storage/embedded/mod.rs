@@ -30,6 +30,7 @@ mod readers;
 mod register;
 mod schema;
 mod shards;
+mod suggestions;
 mod targets;
 mod work;
 mod writer;
@@ -127,6 +128,7 @@ impl Embedded {
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            suggestions: Arc::new(self.clone()),
         }
     }
 }

@@ -36,6 +36,7 @@ mod schema;
 mod sequences;
 mod shards;
 mod spread;
+mod suggestions;
 mod targets;
 mod writer;
 
@@ -144,6 +145,7 @@ impl Mongo {
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            suggestions: Arc::new(self.clone()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The table of endpoints: each path, its verbs, and the handler of each. Handlers are in the file of
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
+mod audience;
 mod devices;
 mod endpoint;
 mod internal;
@@ -41,6 +42,9 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/devices/{external_id}/properties/:add").post(devices::add_properties))
         .service(at("/devices/{external_id}/notifications").get(devices::history))
         .service(at("/devices/{external_id}/events").post(devices::report_event))
+
+        .service(at("/audience/properties").get(audience::properties))
+        .service(at("/audience/values").get(audience::values))
 
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
