@@ -1,13 +1,15 @@
-//! Whom a message could be for, while somebody writes the conditions: which keys and values there are.
-//! Sizes and samples of an audience are the devices' own use cases.
+//! Whom a message could be for, while somebody writes the conditions: which keys and values there are,
+//! and why one device is meant or not. Sizes and samples of an audience are the devices' own use cases.
 
 use crate::{
     domain::{
         Error, Result,
-        audience::{Field, Key},
+        audience::{self, ClauseSpec, Explanation, Field, Key},
         device,
         ids::AppName,
+        timestamp::Timestamp,
     },
+    services::Devices,
     storage::{KnownKey, KnownValue, Stores},
 };
 
@@ -21,12 +23,26 @@ const LISTED: [Field; 4] = [Field::Tag, Field::Locale, Field::Timezone, Field::A
 #[derive(Clone)]
 pub struct Audience {
     stores: Stores,
+    devices: Devices,
 }
 
 impl Audience {
     /// Over these stores.
-    pub fn new(stores: Stores) -> Self {
-        Self { stores }
+    pub fn new(stores: Stores, devices: Devices) -> Self {
+        Self { stores, devices }
+    }
+
+    /// Why a device satisfies conditions, or does not. Nothing, or `{}`, is everyone.
+    pub async fn explain(
+        &self,
+        app: &AppName,
+        external_id: &str,
+        conditions: &ClauseSpec,
+        now: Timestamp,
+    ) -> Result<Explanation> {
+        let clause = audience::parse(conditions, "conditions")?;
+        let device = self.devices.get(app, external_id).await?;
+        Ok(clause.explain("conditions", &device, now))
     }
 
     /// Property keys that begin with `prefix`, capitals and small letters apart.

@@ -6,6 +6,7 @@
 pub mod announcements;
 pub mod apps;
 pub mod audience;
+pub mod audit;
 pub mod devices;
 pub mod direct;
 pub mod keys;
@@ -29,12 +30,13 @@ pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
-    AudienceCount, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
+    AudienceCount, AuditQuery, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
     NotificationField, NotificationQuery, OrderBy,
 };
 pub use announcements::Announcements;
 pub use apps::Apps;
 pub use audience::Audience;
+pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
 pub use nonces::Nonces;
@@ -55,10 +57,12 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
-    /// Apps: which there are.
-    pub apps: Apps,
     /// Audiences in the making.
     pub audience: Audience,
+    /// Apps: which there are.
+    pub apps: Apps,
+    /// Who did what.
+    pub audit: Audit,
     /// Announcements: writing, following up, pushing.
     pub announcements: Announcements,
     /// Numbers used once.
@@ -89,12 +93,13 @@ impl Services {
         let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
             apps: Apps::new(settings),
+            audit: Audit::new(stores.clone(), settings),
             announcements: Announcements::new(
                 stores.clone(),
                 devices.clone(),
                 notifications.clone(),
             ),
-            audience: Audience::new(stores.clone()),
+            audience: Audience::new(stores.clone(), devices.clone()),
             devices,
             notifications,
             nonces: Nonces::new(stores.clone()),

@@ -32,9 +32,10 @@ const NAMED_APP: &str = "X-Fanfare-App";
 /// the app in `X-Fanfare-App`, a websocket in the query, `app=`.
 pub async fn caller(request: &HttpRequest, state: &ApiState) -> Result<Arc<Principal>> {
     let identity = identity(request, state).await?;
-    let app = acting_app(request, state, &identity)?;
+    let named = named_app(request, state, &identity)?;
     let missing = || Error::invalid(NAMED_APP, "is missing: an operator says on which app it acts");
-    Ok(Arc::new(identity.acting_on(app.ok_or_else(missing)?)))
+    let app = named.or_else(|| identity.home.clone()).ok_or_else(missing)?;
+    Ok(Arc::new(identity.acting_on(app)))
 }
 
 /// Who calls, whatever it acts on.
@@ -52,14 +53,13 @@ pub async fn identity(request: &HttpRequest, state: &ApiState) -> Result<Arc<Ide
     Ok(Arc::new(identity))
 }
 
-/// The app that a caller acts on: the one that the request names, where it may, or its own. None where an
-/// operator names none.
-pub fn acting_app(
+/// The app that a request names, if it names one: the caller's own, or for an operator any that there is.
+pub fn named_app(
     request: &HttpRequest,
     state: &ApiState,
     identity: &Identity,
 ) -> Result<Option<AppName>> {
-    let Some(named) = named_app(request)? else { return Ok(identity.home.clone()) };
+    let Some(named) = named_in(request)? else { return Ok(None) };
     if identity.home.as_ref() == Some(&named) {
         return Ok(Some(named));
     }
@@ -76,8 +76,8 @@ fn missing_key() -> Error {
     Error::unauthenticated("a key is required: Authorization: Bearer …")
 }
 
-/// The app that a request names.
-fn named_app(request: &HttpRequest) -> Result<Option<AppName>> {
+/// The app that a request names, whatever it is.
+fn named_in(request: &HttpRequest) -> Result<Option<AppName>> {
     let mut values = request.headers().get_all(NAMED_APP);
     if let Some(value) = values.next() {
         let wrong = || Error::invalid(NAMED_APP, "must be the name of one app");

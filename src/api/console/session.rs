@@ -8,16 +8,20 @@ use actix_web::{
     web::Data,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{
     api::{
         ApiState, auth,
+        deeds::{self, Done},
         native::{self, answer, error::ApiError, request::Body},
         origin,
     },
     domain::{
         Error, Result,
         app::{Identity, Scope, Via},
+        audit::{Action, Actor},
+        ids::AppName,
         timestamp::Timestamp,
     },
     services::{keys::KnownKey, sessions::Session},
@@ -72,22 +76,50 @@ pub async fn begin(request: HttpRequest, state: Data<ApiState>, body: Body<SignI
         return Ok(shown(&state, open, None));
     }
     keep_pace(&request, &state)?;
-    let known = state.keyring.key_of(&body.0.key);
-    let key = known.ok_or_else(|| Error::unauthenticated("the key is not known"))?;
-    if !may_look(&key.identity) {
-        let reason = "a key with the scope `register` alone opens no console";
-        return Err(Error::forbidden(reason).into());
-    }
+    let key = match admitted(&state, &body.0.key) {
+        Ok(key) => key,
+        Err((actor, error)) => {
+            let details = json!({ "reason": error.public_message() });
+            note(&request, None, actor, Action::SessionRefused, details).await;
+            return Err(error.into());
+        }
+    };
     let session = begun(&request, &state, &key).await?;
     let identity = Identity { via: Via::Session, ..Identity::clone(&key.identity) };
+    let (home, actor) = (identity.home.clone(), Actor::from(&identity));
+    note(&request, home, actor, Action::SessionBegun, json!({})).await;
     Ok(shown(&state, &identity, Some(&session)))
+}
+
+/// The key of a secret, if it opens the console; else who was refused and why.
+fn admitted(state: &ApiState, secret: &str) -> std::result::Result<KnownKey, (Actor, Error)> {
+    let refused = |name: &str, error| (Actor { name: name.to_owned(), via: Via::Session }, error);
+    let unknown = || refused("unknown", Error::unauthenticated("the key is not known"));
+    let key = state.keyring.key_of(secret).ok_or_else(unknown)?;
+    if may_look(&key.identity) {
+        return Ok(key);
+    }
+    let error = Error::forbidden("a key with the scope `register` alone opens no console");
+    Err(refused(&key.identity.key_name, error))
+}
+
+async fn note(
+    request: &HttpRequest,
+    app: Option<AppName>,
+    actor: Actor,
+    action: Action,
+    details: Value,
+) {
+    deeds::record(request, Done { app, actor, action, target: None, details }).await;
 }
 
 /// `DELETE /console/session`: ends it. Without one, there is nothing to end.
 pub async fn end(request: HttpRequest, state: Data<ApiState>) -> Answer {
     state.keyring.admit(request.headers())?;
-    if let Some((session, _)) = auth::of_cookie(&request, &state).await? {
+    if let Some((session, identity)) = auth::of_cookie(&request, &state).await? {
         state.services.sessions.end(&session).await?;
+        let (home, actor) = (identity.home.clone(), Actor::from(&identity));
+        note(&request, home, actor, Action::SessionEnded, json!({})).await;
     }
     let mut answer = answer::done();
     set_cookie(&mut answer, &auth::clearing_cookie());

@@ -13,17 +13,20 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::COOKIE, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 use crate::{
     api::{
         ApiState,
         auth::{self, SERVER_KEY},
+        deeds::{self, Done},
         extract,
     },
     domain::{
         Error,
         app::{Identity, Principal, Scope},
+        audit::{Action, Actor},
         ids::{AppName, NotificationId},
     },
 };
@@ -59,6 +62,7 @@ impl Needs for Register {
 /// A proven caller whose key has the scope `N`.
 pub struct Caller<N> {
     principal: Arc<Principal>,
+    request: HttpRequest,
     scope: PhantomData<N>,
 }
 
@@ -66,6 +70,13 @@ impl<N> Caller<N> {
     /// The caller's app.
     pub fn app(&self) -> &AppName {
         &self.principal.app
+    }
+
+    /// Records in the audit log what the caller has done.
+    pub async fn note(&self, action: Action, target: impl ToString, details: Value) {
+        let (app, target) = (Some(self.principal.app.clone()), Some(target.to_string()));
+        let actor = Actor::from(&*self.principal);
+        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
     }
 }
 
@@ -78,7 +89,8 @@ impl<N: Needs> FromRequest for Caller<N> {
         async move {
             let principal = auth::caller(&request, state(&request)).await?;
             if principal.may(N::SCOPE) {
-                return Ok(Self { principal, scope: PhantomData });
+                let scope = PhantomData;
+                return Ok(Self { principal, request: request.clone(), scope });
             }
             Err(lacks(N::SCOPE).into())
         }
@@ -90,13 +102,34 @@ fn lacks(scope: Scope) -> Error {
     Error::forbidden(format!("this needs a key with the scope `{}`", scope.name()))
 }
 
-/// A proven caller with the scope `N`, and the app it acts on, if it says so: an operator need not.
+/// A proven caller with the scope `N`, who need not say on which app it acts.
 pub struct Anyone<N> {
     /// Who it is.
     pub identity: Arc<Identity>,
-    /// The app it acts on.
-    pub app: Option<AppName>,
+    /// The app that the request names; none where it names none.
+    named: Option<AppName>,
+    request: HttpRequest,
     scope: PhantomData<N>,
+}
+
+impl<N> Anyone<N> {
+    /// The app whose data it may see; none is all of them.
+    pub fn sees(&self) -> Option<AppName> {
+        let own = || self.identity.home.clone().filter(|_| !self.identity.is_operator);
+        self.named.clone().or_else(own)
+    }
+
+    /// Records in the audit log what the caller has done to an app, or to the installation.
+    pub async fn note(
+        &self,
+        app: Option<AppName>,
+        action: Action,
+        target: Option<String>,
+        details: Value,
+    ) {
+        let actor = Actor::from(&*self.identity);
+        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
+    }
 }
 
 impl<N: Needs> FromRequest for Anyone<N> {
@@ -108,9 +141,10 @@ impl<N: Needs> FromRequest for Anyone<N> {
         async move {
             let state = state(&request);
             let identity = auth::identity(&request, state).await?;
-            let app = auth::acting_app(&request, state, &identity)?;
+            let named = auth::named_app(&request, state, &identity)?;
             if identity.may(N::SCOPE) {
-                return Ok(Self { identity, app, scope: PhantomData });
+                let scope = PhantomData;
+                return Ok(Self { identity, named, request: request.clone(), scope });
             }
             Err(lacks(N::SCOPE).into())
         }
@@ -119,7 +153,19 @@ impl<N: Needs> FromRequest for Anyone<N> {
 }
 
 /// A caller of `/internal`, proven by `X-Server-Key` or by a console session begun with such a key.
-pub struct InternalCaller(pub Arc<Identity>);
+pub struct InternalCaller {
+    identity: Arc<Identity>,
+    request: HttpRequest,
+}
+
+impl InternalCaller {
+    /// Records in the audit log what the caller has done to the installation.
+    pub async fn note(&self, action: Action, details: Value) {
+        let actor = Actor::from(&*self.identity);
+        let done = Done { app: None, actor, action, target: None, details };
+        deeds::record(&self.request, done).await;
+    }
+}
 
 impl FromRequest for InternalCaller {
     type Error = ApiError;
@@ -127,7 +173,11 @@ impl FromRequest for InternalCaller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        async move { internal(&request).await.map(Self).map_err(ApiError::internal) }.boxed_local()
+        async move {
+            let identity = internal(&request).await.map_err(ApiError::internal)?;
+            Ok(Self { identity, request })
+        }
+        .boxed_local()
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod apps;
 mod audiences;
+mod audit;
 mod device_row;
 mod devices;
 mod documents;
@@ -127,6 +128,7 @@ impl Embedded {
             ledger: Arc::new(self.clone()),
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
+            audit: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
             suggestions: Arc::new(self.clone()),
         }

@@ -9,11 +9,11 @@ use crate::{
         extract::Params,
         native::{
             answer,
-            request::{Caller, Query, Read},
-            wire::audience::{KeyJson, ValueJson},
+            request::{Body, Caller, Query, Read},
+            wire::audience::{ExplainBody, ExplanationJson, KeyJson, ValueJson},
         },
     },
-    domain::{Error, Result},
+    domain::{Error, Result, timestamp::Timestamp},
 };
 
 /// How many keys or values are answered unless asked.
@@ -36,6 +36,19 @@ pub async fn values(caller: Caller<Read>, state: Data<ApiState>, query: Query) -
     params.finish()?;
     let values = state.services.audience.values(caller.app(), &key, &prefix, limit).await?;
     Ok(answer::success(values.iter().map(ValueJson::new).collect::<Vec<_>>()))
+}
+
+/// `POST /audience/:explain`: why a device satisfies conditions, or does not, part by part.
+pub async fn explain(
+    caller: Caller<Read>,
+    state: Data<ApiState>,
+    body: Body<ExplainBody>,
+) -> Answer {
+    let (audience, now) = (&state.services.audience, Timestamp::now());
+    let ExplainBody { external_id, conditions } = body.0;
+    let conditions = conditions.unwrap_or_default();
+    let explanation = audience.explain(caller.app(), &external_id, &conditions, now).await?;
+    Ok(answer::success(ExplanationJson::new(&conditions, &explanation)))
 }
 
 /// Takes `prefix` and `limit`.

@@ -2,6 +2,7 @@
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
 mod audience;
+mod audit;
 mod devices;
 mod endpoint;
 mod internal;
@@ -45,6 +46,7 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
 
         .service(at("/audience/properties").get(audience::properties))
         .service(at("/audience/values").get(audience::values))
+        .service(at("/audience/:explain").post(audience::explain))
 
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
@@ -53,6 +55,10 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/notifications/{uuid}/status").put(notifications::set_status))
         .service(at("/notifications/{uuid}/rate_limit").put(notifications::set_rate))
         .service(at("/notifications/{uuid}/failures").get(notifications::failures))
+
+        .service(at("/notifications/{uuid}/timeline").get(notifications::timeline))
+
+        .service(at("/audit").get(audit::list))
 
         .service(at("/limits").get(limits::show).put(limits::change))
 

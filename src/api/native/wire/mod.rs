@@ -2,6 +2,7 @@
 //! Checks that JSON's types cannot express are the services'.
 
 pub mod audience;
+pub mod audit;
 pub mod devices;
 pub mod enums;
 pub mod history;
