@@ -1,8 +1,8 @@
 // The console's beginning: who is signed in, the frame, and from the address to a page.
 //
 // A page is a module of `pages/` with `page(context)`; it answers `{ title, element, leave }`. `context`
-// has `params` and `query` of the address, the `session`, the live `feed`, the `past` two minutes of it, and
-// `can(scope)`.
+// has `params` and `query` of the address, the `session`, the live `feed`, the `past` two minutes of it,
+// `can(scope)`, and `renew()` for when what the session says has changed.
 
 import { get, remove, speakAs, whenLost } from './lib/api.js';
 import { Feed } from './lib/feed.js';
@@ -82,7 +82,7 @@ async function arrive() {
     if (mine !== turn) return;
     current?.leave?.();
     feed.focus(null);
-    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can };
+    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can, renew: begin };
     current = module.page(context);
     document.title = `${current.title} · Fanfare`;
     frame.show(current.element);

@@ -28,11 +28,11 @@ export function speakAs(session, chosenApp) {
 export const call = async (method, path, body, options) => (await envelope(method, path, body, options)).result;
 
 /** Calls the API; the whole envelope, for lists that come with a `total`. With `exact`, its numbers keep
- * their spelling (lib/exact.js). */
-export async function envelope(method, path, body, { signal, headers, quiet, exact } = {}) {
+ * their spelling (lib/exact.js); with `everywhere`, an operator's call is about no app in particular. */
+export async function envelope(method, path, body, { signal, headers, quiet, exact, everywhere } = {}) {
   const sent = { Accept: 'application/json', ...headers };
   if (method !== 'GET') sent['X-CSRF-Token'] = csrf;
-  if (app) sent['X-Fanfare-App'] = app;
+  if (app && !everywhere) sent['X-Fanfare-App'] = app;
   if (body !== undefined) sent['Content-Type'] = 'application/json';
   const answer = await fetch(path, {
     method,

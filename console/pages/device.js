@@ -83,7 +83,7 @@ function facts(site) {
   const fact = (name, value) => [h('dt', null, name), h('dd', null, value)];
   const open = (value) => value ?? h('span.soft', null, 'Not said');
   return h('section.card', { 'aria-labelledby': 'facts' },
-    h('header', null, h('h2', { id: 'facts' }, 'About it'),
+    h('header', null, h('h2', { id: 'facts' }, 'About this device'),
       site.mayChange && h('button.compact', { type: 'button', onclick: () => describe(site) }, 'Change')),
     h('dl.facts', null,
       fact('Alias', open(device.alias)),

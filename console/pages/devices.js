@@ -2,15 +2,14 @@
 
 import { envelope, get, post, query } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
-import { Numeral } from '../lib/exact.js';
 import { count, number, sum } from '../lib/format.js';
 import { devicePlatform, deviceProvider, platformName, providerName } from '../lib/names.js';
+import { TYPES, decimal } from '../lib/property.js';
 import { remember, to } from '../lib/router.js';
-import { badge, empty, field, loading, pageHead, snippet, tile, trouble, when } from '../parts/pieces.js';
+import { badge, bar, empty, field, loading, pageHead, snippet, trouble, when } from '../parts/pieces.js';
 
 const SIZE = 50;
 const WAYS = { id: 'External id', alias: 'Alias', tag: 'Tag', property: 'Property' };
-const TYPES = { string: 'Text', integer: 'Whole number', float: 'Number', boolean: 'Yes or no' };
 const OPERATORS = { string: 'str_eq', integer: 'int_eq', float: 'float_eq', boolean: 'bool_eq' };
 const UNREACHABLE = {
   no_token: 'without a token',
@@ -45,7 +44,7 @@ export function page({ query: asked, session }) {
     h('div.stack', null,
       pageHead('Devices', 'Everything that can be pushed to, and how.'),
       searchForm(state, { look, suggest, draw: () => view.draw() }),
-      tiles(state),
+      counts(state),
       found(state, look, session)));
   if (session.chosen === null) {
     return { title: 'Devices', element: [pageHead('Devices'), empty('There is no app yet.', h('a.button', { href: to('/apps') }, 'To the apps'))] };
@@ -61,7 +60,6 @@ function wanted({ by, text, key, type }) {
   if (by === 'property' && key.trim()) {
     if (!text.trim()) return leaf(key.trim(), 'exists', null);
     if (type === 'integer' && !/^-?\d+$/.test(text.trim())) throw new Error('Give a whole number.');
-    if (type === 'float' && !Number.isFinite(parseFloat(text))) throw new Error('Give a number.');
     const value = { string: text, integer: text.trim(), boolean: text === 'true' }[type] ?? decimal(text);
     return leaf(key.trim(), OPERATORS[type], value);
   }
@@ -69,8 +67,6 @@ function wanted({ by, text, key, type }) {
   if (by === 'id') return { external_ids: [text.trim()] };
   return leaf(`@${by}`, 'str_eq', text.trim());
 }
-
-const decimal = (text) => new Numeral(String(Number(text)));
 
 /** Searching and turning pages. */
 function looking(state, signal, draw) {
@@ -205,19 +201,26 @@ const options = (all, chosen) =>
 
 const isFiltered = ({ applied }) => Boolean(applied?.external_ids || applied?.conditions);
 
-function tiles(state) {
-  const { counts } = state;
-  if (state.applied?.external_ids || counts?.total === 0) return null;
-  if (!counts) return h('div.tiles.device-tiles', { 'aria-busy': 'true' }, ['Devices', 'Android', 'iOS', 'Web', 'Reachable'].map((name) => tile(name, '–')));
-  const { unknown, ...platforms } = counts.platforms;
-  const [reachable, unreachable] = [sum(counts.reachable), sum(counts.unreachable)];
+function counts(state) {
+  const { counts: told, applied } = state;
+  if (applied?.external_ids || told?.total === 0) return null;
+  const { unknown, ...platforms } = told?.platforms ?? { android: null, ios: null, web: null };
+  const figure = (name, n) => h('div', null, h('dd', null, n === null || n === undefined ? '–' : number(n)), h('dt', null, name));
+  return h('section.card.device-counts', { 'aria-label': 'Counts', 'aria-busy': String(!told) },
+    h('dl.device-figures', null,
+      figure(isFiltered(state) ? 'Matching devices' : 'Devices', told?.total),
+      Object.entries(platforms).map(([name, n]) => figure(platformName(name), n)),
+      unknown > 0 && figure('Platform not said', unknown)),
+    told && reachability(told));
+}
+
+function reachability({ total, reachable, unreachable }) {
   const parts = (all, name) => Object.entries(all).filter(([, n]) => n > 0).map(([key, n]) => `${number(n)} ${name(key)}`).join(', ');
-  return h('div.tiles.device-tiles', { role: 'group', 'aria-label': 'Counts' },
-    tile(isFiltered(state) ? 'Matching devices' : 'Devices', number(counts.total)),
-    Object.entries(platforms).map(([name, n]) => tile(platformName(name), number(n))),
-    unknown > 0 && tile('Other', number(unknown), 'Platform not said'),
-    tile('Reachable', number(reachable), parts(counts.reachable, providerName)),
-    unreachable > 0 && tile('Not reachable', number(unreachable), parts(counts.unreachable, (key) => UNREACHABLE[key] ?? key)));
+  const [yes, no] = [sum(reachable), sum(unreachable)];
+  const lost = no > 0 && `${number(no)} not: ${parts(unreachable, (key) => UNREACHABLE[key] ?? key)}`;
+  return h('div.stack.tight', null,
+    bar(`${number(yes)} of ${count(total, 'device')} can be reached`, [['good', yes / total], ['warn', no / total]]),
+    h('p.small.soft.number', null, h('strong', null, `${number(yes)} can be reached`), yes > 0 && ` (${parts(reachable, providerName)})`, lost && ` · ${lost}`));
 }
 
 function found(state, look, session) {

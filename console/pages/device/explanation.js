@@ -40,7 +40,7 @@ export function explanation(site, chosen) {
     },
     draw: () =>
       h('section.card', { 'aria-labelledby': 'explanation' },
-        h('h2', { id: 'explanation' }, 'Is a campaign for it?'),
+        h('h2', { id: 'explanation' }, 'Is it in a campaign’s audience?'),
         choice(own, choose),
         own.error && trouble(own.error, () => choose(own.chosen)),
         own.chosen && !own.found && !own.error && loading(),
