@@ -9,6 +9,7 @@ pub mod audience;
 pub mod audit;
 pub mod devices;
 pub mod direct;
+pub mod feed;
 pub mod keys;
 pub mod nonces;
 pub mod notifications;
@@ -39,6 +40,7 @@ pub use audience::Audience;
 pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
+pub use feed::Feed;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use sessions::Sessions;
@@ -77,6 +79,8 @@ pub struct Services {
     pub tokens: Tokens,
     /// Console sessions.
     pub sessions: Sessions,
+    /// The status of an app, at once and as it changes.
+    pub feed: Feed,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -108,6 +112,7 @@ impl Services {
             tags: Tags::new(stores.clone(), Quotas::default()),
             tokens: Tokens::new(stores.clone()),
             sessions: Sessions::new(stores.clone()),
+            feed: Feed::new(stores.clone(), engine.clone()),
             status: StatusReport::new(stores, engine),
         }
     }

@@ -4,6 +4,7 @@
 
 mod assets;
 mod session;
+mod watch;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -15,6 +16,8 @@ pub fn mount(config: &mut ServiceConfig) {
         .delete(session::end)
         .default_service(web::to(session::no_such_method));
     config.service(session);
+    config.service(watch::status_resource());
+    config.service(watch::watch_resource());
     config.service(web::resource("/").guard(assets::is_browser()).to(assets::to_console));
     config.service(web::resource("/console").to(assets::to_console));
     config.service(web::resource("/console/{path:.*}").to(assets::serve));
