@@ -89,7 +89,7 @@ export function page({ params: { uuid }, session, feed, past, can }) {
   const message = drawn(() => (state.record ? h('div.stack', null, messageCard(state.record, session.chosen), audienceCard(state.record, state.reach)) : h('div')));
   const behind = drawn(() => (isActive(state.record?.status) && work(feed.status, uuid)) || h('details', { hidden: true }));
   const rest = h('div.stack', { hidden: true },
-    chartCard, numbers.element, missed.view.element, h('div.columns.wide', null, message.element, happened.view.element), behind.element);
+    chartCard, numbers.element, h('div.columns.wide', null, message.element, happened.view.element), missed.view.element, behind.element);
 
   const draw = () => {
     rest.hidden = !state.record;

@@ -58,15 +58,15 @@ export function page({ feed, query: asked, can }) {
     again = setTimeout(() => ((again = null), read()), AGAIN_MS);
   };
 
+  const head = pageHead('Campaigns', null, can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
   const view = drawn(() => h('div.stack', null,
-    pageHead('Campaigns', null, can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign')),
     h('div.tabs', { role: 'group', 'aria-label': 'State' }, FILTERS.map(([key, label]) =>
       h('button.compact', { type: 'button', 'aria-pressed': String(state.filter === key), onclick: () => choose(key) }, label))),
     state.error && trouble(state.error, read),
     contents(state, feed.status, can, choose, (start) => move({ start }))));
   const stop = feed.watch(follow);
   read();
-  return { title: 'Campaigns', element: view.element, leave: () => (stop(), clearTimeout(again), reading?.abort()) };
+  return { title: 'Campaigns', element: [head, view.element], leave: () => (stop(), clearTimeout(again), reading?.abort()) };
 }
 
 const known = (filter) => (FILTERS.some(([key]) => key === filter) ? filter : '');

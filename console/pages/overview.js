@@ -16,6 +16,8 @@ import { providersTable } from '../parts/providers.js';
 
 const ORDER = [SENDING, ERROR, PAUSED, QUEUED];
 const REASONS_SHOWN = 8;
+const CAMPAIGNS_SHOWN = 6;
+const ENDED_SHOWN = 3;
 
 export function page({ session, feed, past, can }) {
   if (!session.chosen) return { title: 'Overview', element: noApp(session) };
@@ -70,20 +72,23 @@ function campaigns({ campaigns: all }, can) {
   const rows = Object.entries(all ?? {})
     .filter(([, campaign]) => ORDER.includes(campaign.status))
     .sort(([, a], [, b]) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || String(b.started_at).localeCompare(String(a.started_at)));
-  const ended = Object.entries(all ?? {}).filter(([, campaign]) => !ORDER.includes(campaign.status));
+  const ended = Object.entries(all ?? {}).filter(([, campaign]) => !ORDER.includes(campaign.status)).slice(0, ENDED_SHOWN);
+  const further = rows.length - CAMPAIGNS_SHOWN;
   return h('section.card', { 'aria-labelledby': 'active' },
     h('header', null, h('h2', { id: 'active' }, 'Active campaigns'), h('a', { href: to('/campaigns') }, 'All campaigns')),
     rows.length + ended.length
-      ? h('ul.campaigns', null, [...rows, ...ended].map(([uuid, campaign]) => campaignRow(uuid, campaign)))
+      ? h('ul.campaigns', null, [...rows.slice(0, CAMPAIGNS_SHOWN), ...(further > 0 ? [] : ended)].map(([uuid, campaign]) => campaignRow(uuid, campaign)),
+        further > 0 && h('li.soft.small', { key: 'further' }, `and ${count(further, 'further campaign')}`))
       : h('p.soft', null, 'Nothing is being sent, scheduled or paused. ', can('send') && h('a', { href: to('/campaigns/new') }, 'Write a campaign')));
 }
 
 function campaignRow(uuid, campaign) {
   const account = progress(null, campaign);
   return h('li.campaign', { key: uuid },
-    h('div.row', null, h('a.grow.cut', { href: to(`/campaigns/${uuid}`) }, campaign.title || 'Without a title'), statusBadge(account.status)),
-    account.status !== QUEUED && bar(`${campaign.title}: ${told(account)}`, shares(account)),
-    h('div.row.small.soft.number', null, h('span.grow', null, account.status === QUEUED ? 'Waits for its time' : told(account)), h('span', null, pace(account))));
+    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`) }, campaign.title || 'Without a title'), statusBadge(account.status)),
+    account.status === QUEUED ? h('p.small.soft', null, 'Waits for its time') : h('div.stack.tight', null,
+      bar(`${campaign.title}: ${told(account)}`, shares(account)),
+      h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account)))));
 }
 
 function details({ providers, rates, errors }) {

@@ -1,7 +1,7 @@
 // How each provider does: whether pushes go, what waits, how long answers take.
 
 import { h } from '../lib/dom.js';
-import { ago, number, short } from '../lib/format.js';
+import { ago, number, percent, short } from '../lib/format.js';
 import { providerName } from '../lib/names.js';
 import { to } from '../lib/router.js';
 import { badge } from './pieces.js';
@@ -24,8 +24,9 @@ function row(key, provider, rate) {
       figure('under way', number(provider.in_flight)),
       figure('half answer within', milliseconds(provider.latency_ms?.p50)),
       figure('99 % within', milliseconds(provider.latency_ms?.p99)),
-      figure('accepted', short(rate?.accepted ?? 0)),
-      figure('failed', short(rate?.failed ?? 0))));
+      figure('accepted in all', short(rate?.accepted ?? 0)),
+      figure('failed in all', short(rate?.failed ?? 0)),
+      figure('of them failed', percent(rate?.failed ?? 0, (rate?.accepted ?? 0) + (rate?.failed ?? 0)))));
 }
 
 const figure = (name, value) => h('div', null, h('dt', null, name), h('dd', null, value));

@@ -9,7 +9,7 @@ import { to } from '../../lib/router.js';
 import { pager } from '../pager.js';
 import { empty, loading, trouble } from '../pieces.js';
 
-const SIZE = 20;
+const SIZE = 10;
 const PLATFORMS = { 1: 'android', 2: 'ios', 3: 'web' };
 
 /**

@@ -66,7 +66,7 @@ export function reasonList(reasons, choose) {
   return h('ul.reasons', null, rows.map(([reason, devices]) =>
     h('li', { key: reason },
       h('div.row', null,
-        h('button.link.grow', { type: 'button', onclick: () => choose(reason), 'aria-label': `${meaning(reason) ?? reason}: show the devices` },
+        h('button.link.grow', { type: 'button', onclick: () => choose(reason), title: 'Show the devices' },
           meaning(reason) ?? reason, meaning(reason) && h('small.mono.soft', null, ` ${reason}`)),
         h('strong.number', null, number(devices))),
       bar(count(devices, 'device'), [['bad', devices / most]], 'thin'))));

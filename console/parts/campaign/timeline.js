@@ -43,9 +43,12 @@ export function timeline(uuid) {
 
 const list = (events) => (events.length
   ? h('ol.timeline', null, events.map((event) => h('li', { class: TONES[event.event] },
-    h('div', null, h('strong', null, EVENTS[event.event] ?? event.event), more(event)),
+    h('div', null, h('strong', null, nameOf(event)), more(event)),
     h('small.soft.number', null, time(event.at), event.by && ` by ${event.by}`))))
   : h('p.soft', null, 'Nothing is known of it yet.'));
+
+// A campaign that was taken off the schedule is a draft again: to the log, edited.
+const nameOf = ({ event, details }) => EVENTS[event === 'edited' && details?.status === 'DRAFT' ? 'unscheduled' : event] ?? event;
 
 /** What is worth saying of an event's details. */
 function more({ event, details }) {
