@@ -17,10 +17,8 @@ use fanfare::{
         audience::{ClauseSpec, parse},
         campaign::{PageEntry, PageRecord, RoundPlan, Span},
         ids::{AppName, NotificationId},
-        message::Message,
         notification::{Notification, Status},
         outcome::Outcome,
-        tally::PlatformCounts,
         timestamp::Timestamp,
     },
     storage::{
@@ -112,23 +110,8 @@ async fn fill(stores: &Stores, app: &AppName, server: Server, devices: u64) -> R
 
 fn notification(app: &AppName, conditions: Option<ClauseSpec>) -> Notification {
     let now = Timestamp::now();
-    Notification {
-        id: 0,
-        uuid: NotificationId(uuid::Uuid::new_v4()),
-        app: app.clone(),
-        message: Message::default(),
-        conditions,
-        status: Status::Launched,
-        error: None,
-        scheduled_at: None,
-        created_at: now,
-        modified_at: now,
-        launched_at: Some(now),
-        finished_at: None,
-        round: 0,
-        reported: PlatformCounts::default(),
-        version: 0,
-    }
+    let draft = Notification::draft(app, NotificationId(uuid::Uuid::new_v4()), now);
+    Notification { conditions, status: Status::Launched, launched_at: Some(now), ..draft }
 }
 
 async fn send(stores: &Stores, app: &AppName, server: Server) -> Result<()> {

@@ -19,10 +19,8 @@ use fanfare::{
         campaign::{PageEntry, PageRecord, RoundPlan, Span, TargetPage},
         device::{DeviceEdit, DevicePlatform, PropertyValue, Registration, Scalar, SendPlatform},
         ids::{AppName, NotificationId},
-        message::Message,
         notification::{Notification, Status},
         outcome::Outcome,
-        tally::PlatformCounts,
         timestamp::Timestamp,
     },
     storage::{
@@ -188,23 +186,8 @@ async fn count(store: &Embedded, app: &AppName) -> anyhow::Result<()> {
 
 fn notification(app: &AppName, conditions: Option<ClauseSpec>) -> Notification {
     let now = Timestamp::now();
-    Notification {
-        id: 0,
-        uuid: NotificationId(uuid::Uuid::new_v4()),
-        app: app.clone(),
-        message: Message::default(),
-        conditions,
-        status: Status::Launched,
-        error: None,
-        scheduled_at: None,
-        created_at: now,
-        modified_at: now,
-        launched_at: Some(now),
-        finished_at: None,
-        round: 0,
-        reported: PlatformCounts::default(),
-        version: 0,
-    }
+    let draft = Notification::draft(app, NotificationId(uuid::Uuid::new_v4()), now);
+    Notification { conditions, status: Status::Launched, launched_at: Some(now), ..draft }
 }
 
 async fn send(store: &Embedded, app: &AppName) -> anyhow::Result<()> {

@@ -2,13 +2,15 @@
 //!
 //! `mount` puts the dialects and the operators' pages on one actix application; `bootstrap` calls it
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
-//! where in a body an error lies (`locate`), by which URL a request came (`origin`) and how often an
+//! where in a body an error lies (`locate`), what an error
+//! becomes (`failure`), by which URL a request came (`origin`) and how often an
 //! address may register (`pace`) is shared; everything else is a dialect's own.
 
 mod auth;
 mod console;
 mod engagelab;
 mod extract;
+mod failure;
 mod locate;
 mod moxie;
 mod native;

@@ -49,17 +49,16 @@ fn asks_for_json(request: &HttpRequest) -> bool {
 }
 
 #[derive(Serialize)]
-struct Readiness {
+struct ReadinessJson {
     status: &'static str,
     reasons: Vec<String>,
 }
 
 async fn ready(state: web::Data<ApiState>) -> HttpResponse {
-    let reasons = state.services.status.troubles().await;
-    let (code, status) = if reasons.is_empty() {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    let readiness = state.services.status.readiness().await;
+    let (code, status) = match readiness.is_ready {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
-    HttpResponse::build(code).json(Readiness { status, reasons })
+    HttpResponse::build(code).json(ReadinessJson { status, reasons: readiness.reasons })
 }

@@ -131,6 +131,27 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// An empty DRAFT.
+    pub fn draft(app: &AppName, uuid: NotificationId, now: Timestamp) -> Self {
+        Self {
+            id: 0,
+            uuid,
+            app: app.clone(),
+            message: Message::default(),
+            conditions: None,
+            status: Status::Draft,
+            error: None,
+            scheduled_at: None,
+            created_at: now,
+            modified_at: now,
+            launched_at: None,
+            finished_at: None,
+            round: 0,
+            reported: PlatformCounts::default(),
+            version: 0,
+        }
+    }
+
     /// Moves to `next` for a caller, or says why not.
     pub fn move_to(&mut self, next: Status, now: Timestamp) -> Result<()> {
         if !self.status.allows(next) {

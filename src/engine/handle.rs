@@ -195,6 +195,12 @@ impl EngineHandle {
         }
     }
 
+    /// Whether any way out is open: one app's trouble is not the node's.
+    pub fn is_able(&self) -> bool {
+        let desks = self.shared.senders.all();
+        desks.is_empty() || desks.iter().any(|desk| desk.outage().is_none())
+    }
+
     /// Why the engine cannot send now, by app and provider; empty when it can.
     pub fn troubles(&self) -> Vec<String> {
         let mut troubles: Vec<_> =

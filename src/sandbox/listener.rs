@@ -19,7 +19,7 @@ use super::{http1, http2};
 
 const BACKLOG: u32 = 1024;
 /// Between tries when the system has no socket or port for us.
-pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(20);
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// One gateway on one address.
 pub(super) struct Front<G: Gateway> {
@@ -32,31 +32,9 @@ pub(super) struct Front<G: Gateway> {
 impl<G: Gateway> Front<G> {
     /// Takes connections until it is aborted.
     pub(super) async fn run(self, first: TcpListener) {
-        let mut listener = first;
-        let mut watch = self.state.faults.watch();
-        let mut connections = JoinSet::new();
-        loop {
-            if watch.now().set.refuse {
-                drop(listener);
-                connections.shutdown().await;
-                let reserved = reserve(self.address).await;
-                while watch.now().set.refuse {
-                    watch.changed().await;
-                }
-                listener = listen(reserved, self.address).await;
-            }
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((tcp, _)) => self.spawn(tcp, &mut connections),
-                    Err(error) => {
-                        tracing::warn!(%error, "failed to accept a sandbox connection");
-                        tokio::time::sleep(RETRY_PAUSE).await;
-                    }
-                },
-                Some(_) = connections.join_next() => {}
-                () = watch.changed() => {}
-            }
-        }
+        let (address, state) = (self.address, self.state.clone());
+        take_connections(address, first, &state, |tcp, connections| self.spawn(tcp, connections))
+            .await;
     }
 
     fn spawn(&self, tcp: TcpStream, connections: &mut JoinSet<()>) {
@@ -70,9 +48,43 @@ impl<G: Gateway> Front<G> {
     }
 }
 
+/// Takes connections until it is aborted, and none while they are to be refused.
+pub(super) async fn take_connections(
+    address: SocketAddr,
+    first: TcpListener,
+    state: &ProviderState,
+    spawn: impl Fn(TcpStream, &mut JoinSet<()>),
+) {
+    let mut listener = first;
+    let mut watch = state.faults.watch();
+    let mut connections = JoinSet::new();
+    loop {
+        if watch.now().set.refuse {
+            drop(listener);
+            connections.shutdown().await;
+            let reserved = reserve(address).await;
+            while watch.now().set.refuse {
+                watch.changed().await;
+            }
+            listener = listen(reserved, address).await;
+        }
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => spawn(tcp, &mut connections),
+                Err(error) => {
+                    tracing::warn!(%error, "failed to accept a sandbox connection");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = watch.changed() => {}
+        }
+    }
+}
+
 /// Holds the port without listening, so that connections are refused and nobody
 /// else gets it meanwhile.
-pub(super) async fn reserve(address: SocketAddr) -> TcpSocket {
+async fn reserve(address: SocketAddr) -> TcpSocket {
     loop {
         match try_reserve(address) {
             Ok(socket) => return socket,
@@ -95,7 +107,7 @@ fn try_reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-pub(super) async fn listen(mut reserved: TcpSocket, address: SocketAddr) -> TcpListener {
+async fn listen(mut reserved: TcpSocket, address: SocketAddr) -> TcpListener {
     loop {
         match reserved.listen(BACKLOG) {
             Ok(listener) => return listener,

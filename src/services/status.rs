@@ -22,6 +22,15 @@ pub struct StatusReport {
     engine: EngineHandle,
 }
 
+/// Whether a node can do its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The store answers, and some provider can be sent to.
+    pub is_ready: bool,
+    /// What is wrong, also where it does not keep the node from working.
+    pub reasons: Vec<String>,
+}
+
 /// Changes to an app's rates: the outer none leaves a rate as it is, the inner one puts it back to what
 /// the settings say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,22 +62,29 @@ impl StatusReport {
         Self { stores, engine }
     }
 
-    /// Why the installation cannot do its work now; empty when it can. The store is asked on a task
-    /// of its own, since a store's call must not be dropped half-way.
-    pub async fn troubles(&self) -> Vec<String> {
+    /// Whether this node can do its work, and what is wrong. A provider that refuses one app, or is away,
+    /// is told and takes no node out of service: the others would fare no better.
+    pub async fn readiness(&self) -> Readiness {
+        let store = self.store_trouble().await;
+        let is_ready = store.is_none() && self.engine.is_able();
+        let reasons = store.into_iter().chain(self.engine.troubles()).collect();
+        Readiness { is_ready, reasons }
+    }
+
+    /// Why the store cannot be used. It is asked on a task of its own, since a store's call must not be
+    /// dropped half-way.
+    async fn store_trouble(&self) -> Option<String> {
         let ledger = self.stores.ledger.clone();
         let ping = tokio::spawn(async move { ledger.ping().await });
-        let mut troubles = match tokio::time::timeout(PING_TIMEOUT, ping).await {
-            Ok(Ok(Ok(()))) => Vec::new(),
+        match tokio::time::timeout(PING_TIMEOUT, ping).await {
+            Ok(Ok(Ok(()))) => None,
             Ok(Ok(Err(error))) => {
                 tracing::warn!(%error, "the store does not answer");
-                vec![format!("store: {}", error.public_message())]
+                Some(format!("store: {}", error.public_message()))
             }
-            Ok(Err(_)) => vec!["store: the check ended unexpectedly".to_owned()],
-            Err(_) => vec!["store: no answer in time".to_owned()],
-        };
-        troubles.extend(self.engine.troubles());
-        troubles
+            Ok(Err(_)) => Some("store: the check ended unexpectedly".to_owned()),
+            Err(_) => Some("store: no answer in time".to_owned()),
+        }
     }
 
     /// What every actor is doing.

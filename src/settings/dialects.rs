@@ -10,20 +10,30 @@ use super::{Secret, lenient, problems::Problems};
 const MIN_TENANT_SECRET: usize = 16;
 /// Shortest secret that a Moxie user shares, in characters.
 const MIN_USER_SECRET: usize = 12;
-/// First segments of the paths of the native API, of the operators' pages, and of the dialects that may be
-/// at the root.
-const TAKEN: [&str; 10] = [
-    "devices",
-    "notifications",
-    "limits",
-    "internal",
-    "health",
-    "ready",
-    "v4",
+/// First segments of the paths of the native API, of the console and the operators' pages, and of the
+/// dialects that may be at the root. Neither a mount prefix nor a tenant may begin so.
+pub const TAKEN_SEGMENTS: [&str; 18] = [
+    "apps",
+    "audience",
+    "audit",
     "clients",
+    "console",
+    "devices",
+    "docs",
+    "health",
+    "internal",
+    "limits",
+    "metrics",
+    "notifications",
+    "openapi.json",
+    "ready",
+    "status",
     "tenants",
-    "rate_limit_test",
+    "v4",
+    "ws",
 ];
+/// A tenant's, where the Push Server is at the root.
+const RATE_LIMIT_TEST: &str = "rate_limit_test";
 
 /// Every dialect.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -168,7 +178,11 @@ impl DialectSettings {
             }
             let first = prefix.split('/').nth(1).unwrap_or_default();
             let what = format!("begins with /{first}, which is another API's");
-            problems.require(!TAKEN.contains(&first), at(), what);
+            problems.require(
+                !TAKEN_SEGMENTS.contains(&first) && first != RATE_LIMIT_TEST,
+                at(),
+                what,
+            );
             let is_own = prefix.is_empty() || !spoken.contains(&prefix);
             problems.require(is_own, at(), "is another dialect's too");
             spoken.push(prefix);

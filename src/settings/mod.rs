@@ -19,7 +19,8 @@ use serde::Deserialize;
 
 pub use apps::{ApiKeySettings, ApnsEnvironment, ApnsSettings, AppSettings, FcmSettings};
 pub use dialects::{
-    DialectSettings, EngageLabSettings, MailSettings, MoxieSettings, PushServerSettings, StatusWord,
+    DialectSettings, EngageLabSettings, MailSettings, MoxieSettings, PushServerSettings,
+    StatusWord, TAKEN_SEGMENTS,
 };
 pub use limits::LimitSettings;
 pub use load::lookalikes;

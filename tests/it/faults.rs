@@ -121,19 +121,13 @@ fn credentials_that_are_taken_again_fail_nobody() {
         (desk["credentials_asked_again"] == json!(true)).then_some(())
     });
     let refused = |text: &str| text.contains("InvalidProviderToken");
-    assert!(refused(&ready(&house)), "{}", ready(&house));
+    assert!(refused(&house.ready()), "{}", house.ready());
+    assert!(house.ready().starts_with("200 "), "the other provider takes pushes");
     let uuid = house.create(&json!({"conditions": null}));
     house.launch(&uuid);
     let ended = house.wait_sent(&uuid);
     assert_eq!(total(&ended["failed"]), 0, "everybody waits for the answer to one: {ended}");
-    assert!(!refused(&ready(&house)), "{}", ready(&house));
-}
-
-/// What `/ready` says.
-fn ready(house: &House) -> String {
-    let request = ureq::get(format!("{}/ready", house.api().base));
-    let request = request.config().http_status_as_error(false).build();
-    request.call().expect("answered").body_mut().read_to_string().expect("text")
+    assert!(!refused(&house.ready()), "{}", house.ready());
 }
 
 #[test]
@@ -148,7 +142,7 @@ fn an_absurd_wait_that_a_provider_asks_for_is_bounded_and_shown() {
     house.launch(&uuid);
     // Those that were struck end with the provider's word; the app is held for minutes, not for ever.
     house.wait("the hold to show", || {
-        ready(&house).contains("asks for a slower pace").then_some(())
+        house.ready().contains("asks for a slower pace").then_some(())
     });
     let ended = house.wait_sent(&uuid);
     assert!(ended["reasons"]["QUOTA_EXCEEDED"].as_u64() > Some(0), "{ended}");
@@ -166,7 +160,7 @@ fn a_dry_run_says_nothing_of_a_provider_that_is_down() {
     let real = house.create(&json!({}));
     house.launch(&real);
     house.wait("the breaker", || {
-        ready(&house).contains("does not answer as it should").then_some(())
+        house.ready().contains("does not answer as it should").then_some(())
     });
     for _ in 0..5 {
         let dry = house.create(&json!({"dry_run": true}));

@@ -131,10 +131,7 @@ fn a_mail_server_that_is_away_is_waited_for_and_a_push_can_be_stopped() {
     house.gateways.set_faults(&json!({"mail": {"refuse": true}})).expect("set");
     push(&house);
     let uuid = only_notification(&house);
-    house.wait("the engine to notice", || {
-        let ready = ureq::get(&format!("{}/ready", url(&house))).call();
-        matches!(ready, Err(ureq::Error::StatusCode(503))).then_some(())
-    });
+    house.wait("the engine to notice", || house.ready().contains("email").then_some(()));
     house.set_status(&uuid, "PAUSED");
     house.gateways.set_faults(&json!({})).expect("set");
     assert_eq!(house.notification(&uuid)["status"], 6, "it stays paused");

@@ -54,23 +54,8 @@ fn launched(app: &AppName) -> Notification {
     let now = Timestamp::now();
     let options = Options { rate_limit: Some(2500), ..Options::default() };
     let message = Message { title: "t".into(), body: "b".into(), options, ..Message::default() };
-    Notification {
-        id: 0,
-        uuid: NotificationId(uuid::Uuid::new_v4()),
-        app: app.clone(),
-        message,
-        conditions: None,
-        status: Status::Launched,
-        error: None,
-        scheduled_at: None,
-        created_at: now,
-        modified_at: now,
-        launched_at: Some(now),
-        finished_at: None,
-        round: 0,
-        reported: Default::default(),
-        version: 0,
-    }
+    let draft = Notification::draft(app, NotificationId(uuid::Uuid::new_v4()), now);
+    Notification { message, status: Status::Launched, launched_at: Some(now), ..draft }
 }
 
 async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {

@@ -9,7 +9,10 @@ use serde::Serialize;
 
 use super::answer::JSON;
 use crate::{
-    api::BasicRefusal,
+    api::{
+        BasicRefusal,
+        failure::{self, status_of},
+    },
     domain::{Error, ErrorKind, labels::Refusal},
     services::tags::TagError,
 };
@@ -187,27 +190,8 @@ impl From<BasicRefusal> for Failure {
 
 /// What the caller may read of an error; what is ours goes to the log.
 fn told(error: &Error) -> String {
-    match error.kind() {
-        ErrorKind::Internal => tracing::error!(causes = error.causes(), "request failed"),
-        ErrorKind::Unavailable => tracing::warn!(%error, "request failed"),
-        _ => {}
-    }
+    failure::log(error);
     error.public_message()
-}
-
-fn status_of(error: &Error) -> StatusCode {
-    match error.kind() {
-        ErrorKind::Invalid { .. } => StatusCode::BAD_REQUEST,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Conflict | ErrorKind::LeaseLost => StatusCode::CONFLICT,
-        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
-        ErrorKind::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
 }
 
 impl fmt::Display for Failure {

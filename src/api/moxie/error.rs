@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde_json::json;
 
-use crate::domain::{Error, ErrorKind};
+use crate::{api::failure, domain::Error};
 
 /// What handlers of this dialect fail with.
 #[derive(Debug)]
@@ -49,35 +49,13 @@ impl fmt::Display for MoxieError {
 
 impl ResponseError for MoxieError {
     fn status_code(&self) -> StatusCode {
-        match self.error.kind() {
-            ErrorKind::Invalid { .. } => StatusCode::BAD_REQUEST,
-            ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
-            ErrorKind::NotFound => StatusCode::NOT_FOUND,
-            ErrorKind::Conflict | ErrorKind::LeaseLost => StatusCode::CONFLICT,
-            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            ErrorKind::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        failure::status_of(&self.error)
     }
 
     fn error_response(&self) -> HttpResponse {
         let mut response = refusal(self.status_code(), &self.error.public_message());
-        match self.error.kind() {
-            ErrorKind::Internal => tracing::error!(causes = self.error.causes(), "request failed"),
-            ErrorKind::Unavailable => tracing::warn!(error = %self.error, "request failed"),
-            // The rest of the body may come yet and would be taken for the next request.
-            ErrorKind::TooSlow => {
-                response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close)
-            }
-            ErrorKind::Limited { retry_after } => {
-                let secs = retry_after.as_secs().max(1);
-                response.headers_mut().insert(header::RETRY_AFTER, secs.into());
-            }
-            _ => {}
-        }
+        failure::log(&self.error);
+        failure::add_headers(&self.error, &mut response);
         if let Some(reason) = &self.challenge {
             let challenge = format!(
                 r#"HMACDigest realm="HMACDigest Moxie", reason="{reason}", algorithm="HMAC-SHA-1""#

@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, http::StatusCode, http::header::RETRY_AFTER};
 use serde::Serialize;
 
 use crate::{
+    api::failure,
     domain::{Error, ErrorKind},
     services::DirectOutcome,
     settings::StatusWord,
@@ -164,28 +165,23 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let message = error.public_message();
-        let plain = |status, name| Self::new(status, name, message.clone());
+        let plain = |name| Self::new(failure::status_of(&error), name, message.clone());
+        failure::log(&error);
         match error.kind() {
             ErrorKind::Invalid { field: Some(field) } => {
                 let text = message.strip_prefix(field.as_str()).unwrap_or(&message);
                 Self::field(called(field), text.trim_start_matches(": "))
             }
-            ErrorKind::Invalid { field: None } => plain(StatusCode::BAD_REQUEST, "body"),
+            ErrorKind::Invalid { field: None } | ErrorKind::TooLarge | ErrorKind::TooSlow => {
+                plain("body")
+            }
             ErrorKind::Unauthenticated => Self::unauthenticated(message),
-            ErrorKind::Forbidden => plain(StatusCode::FORBIDDEN, "forbidden"),
-            ErrorKind::NotFound => plain(StatusCode::NOT_FOUND, "not_found"),
-            ErrorKind::Conflict | ErrorKind::LeaseLost => plain(StatusCode::CONFLICT, "conflict"),
-            ErrorKind::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "body"),
-            ErrorKind::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "body"),
+            ErrorKind::Forbidden => plain("forbidden"),
+            ErrorKind::NotFound => plain("not_found"),
+            ErrorKind::Conflict | ErrorKind::LeaseLost => plain("conflict"),
             ErrorKind::Limited { retry_after } => Self::too_often(retry_after.as_secs().max(1)),
-            ErrorKind::Unavailable => {
-                tracing::warn!(%error, "request failed");
-                plain(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-            }
-            ErrorKind::Internal => {
-                tracing::error!(causes = error.causes(), "request failed");
-                plain(StatusCode::INTERNAL_SERVER_ERROR, "unknown_error")
-            }
+            ErrorKind::Unavailable => plain("unavailable"),
+            ErrorKind::Internal => plain("unknown_error"),
         }
     }
 }

@@ -16,24 +16,8 @@ use crate::{
     api::{ApiState, extract},
     domain::{ErrorKind, device::SendPlatform, timestamp::Timestamp},
     services::tenants::{ApnsProof, Tenant},
-    settings::Secret,
+    settings::{DialectSettings, Secret, TAKEN_SEGMENTS},
 };
-
-/// First parts of paths that are somebody else's.
-const TAKEN: [&str; 12] = [
-    "clients",
-    "tenants",
-    "devices",
-    "notifications",
-    "limits",
-    "internal",
-    "health",
-    "ready",
-    "metrics",
-    "console",
-    "moxie",
-    "v4",
-];
 
 /// `POST /tenants`: makes a tenant.
 pub async fn create(
@@ -43,7 +27,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Refusal> {
     authenticate(&request, &state)?;
     let body: TenantBody = extract::json(&request::body(&request, payload).await?)?;
-    if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(&body.id)) {
+    if is_taken(&body.id, &state.dialects) {
         return Err(Refusal::field("id", "is the name of something else here"));
     }
     let made = state.services.tenants.create(&body.id, Timestamp::now()).await;
@@ -252,4 +236,12 @@ fn shown(url: String, tenant: Tenant) -> TenantJson {
 
 fn url(request: &HttpRequest, state: &ApiState, id: &str) -> String {
     format!("{}{}/{id}", request::base(request, state), state.dialects.push_server.prefix)
+}
+
+/// Whether paths that begin so are somebody else's.
+fn is_taken(id: &str, dialects: &DialectSettings) -> bool {
+    let prefixes = [&dialects.moxie.prefix, &dialects.engagelab.prefix];
+    let firsts = prefixes.into_iter().filter_map(|prefix| prefix.split('/').nth(1));
+    let mut taken = TAKEN_SEGMENTS.into_iter().chain(firsts);
+    taken.any(|taken| taken.eq_ignore_ascii_case(id))
 }

@@ -323,8 +323,18 @@ impl Desk {
         (if allowed { orders } else { Vec::new() }, changed.then_some(allowed))
     }
 
-    /// Why this sender cannot send now, if it cannot.
+    /// Why its provider cannot be sent to, or only slowly.
     pub fn trouble(&self) -> Option<String> {
+        self.outage().or_else(|| {
+            let until = self.lock().hold_until.filter(|until| *until > Instant::now())?;
+            let left = until.saturating_duration_since(Instant::now()).as_secs();
+            let provider = self.transport.provider().name();
+            Some(format!("{}: {provider} asks for a slower pace; {left} s left", self.app))
+        })
+    }
+
+    /// Why its provider cannot be sent to.
+    pub fn outage(&self) -> Option<String> {
         let state = self.lock();
         let provider = self.transport.provider().name();
         let told = |refused: &&Refusal| {
@@ -333,10 +343,6 @@ impl Desk {
         if let Some(refused) = state.refused.as_ref().filter(told) {
             let reason = refused.reason.as_str();
             return Some(format!("{}: {provider} refuses the credentials: {reason}", self.app));
-        }
-        if let Some(until) = state.hold_until.filter(|until| *until > Instant::now()) {
-            let left = until.saturating_duration_since(Instant::now()).as_secs();
-            return Some(format!("{}: {provider} asks for a slower pace; {left} s left", self.app));
         }
         let open = state.breaker.is_open();
         open.then(|| format!("{}: {provider} does not answer as it should", self.app))

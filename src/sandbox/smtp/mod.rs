@@ -28,7 +28,7 @@ use super::active::{ActiveFaults, FaultWatch};
 use super::counters::bump;
 use super::gateway::{ProviderState, is_due};
 use super::journal::{NO_ANSWER, Push};
-use super::listener::{OpenConnection, RETRY_PAUSE, listen, reserve};
+use super::listener::{OpenConnection, take_connections};
 
 /// The status recorded for a mail that was taken.
 const TAKEN: u16 = 250;
@@ -52,31 +52,9 @@ struct Connection {
 impl SmtpFront {
     /// Takes connections until it is aborted.
     pub(super) async fn run(self, first: TcpListener) {
-        let mut listener = first;
-        let mut watch = self.state.faults.watch();
-        let mut connections = JoinSet::new();
-        loop {
-            if watch.now().set.refuse {
-                drop(listener);
-                connections.shutdown().await;
-                let reserved = reserve(self.address).await;
-                while watch.now().set.refuse {
-                    watch.changed().await;
-                }
-                listener = listen(reserved, self.address).await;
-            }
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((tcp, _)) => self.spawn(tcp, &mut connections),
-                    Err(error) => {
-                        tracing::warn!(%error, "failed to accept a sandbox connection");
-                        tokio::time::sleep(RETRY_PAUSE).await;
-                    }
-                },
-                Some(_) = connections.join_next() => {}
-                () = watch.changed() => {}
-            }
-        }
+        let (address, state) = (self.address, self.state.clone());
+        take_connections(address, first, &state, |tcp, connections| self.spawn(tcp, connections))
+            .await;
     }
 
     fn spawn(&self, tcp: TcpStream, connections: &mut JoinSet<()>) {

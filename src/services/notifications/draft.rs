@@ -19,9 +19,8 @@ use crate::{
         Error, Result,
         audience::ClauseSpec,
         ids::{AppName, NotificationId},
-        message::{Message, Priority},
+        message::Priority,
         notification::{Notification, Status},
-        tally::PlatformCounts,
         timestamp::Timestamp,
     },
     storage::IdempotencyKey,
@@ -80,7 +79,7 @@ impl Notifications {
         {
             return view(&self.stores, made).await;
         }
-        let mut draft = blank(app, now);
+        let mut draft = Notification::draft(app, NotificationId(Uuid::new_v4()), now);
         edit.apply(&mut draft);
         check_content(&draft, &self.engine)?;
         check_schedule(edit.scheduled_at.flatten(), now)?;
@@ -121,26 +120,6 @@ fn digest_of(edit: &NotificationEdit) -> String {
     crate::services::hex_digest(&content)
 }
 
-fn blank(app: &AppName, now: Timestamp) -> Notification {
-    Notification {
-        id: 0,
-        uuid: NotificationId(Uuid::new_v4()),
-        app: app.clone(),
-        message: Message::default(),
-        conditions: None,
-        status: Status::Draft,
-        error: None,
-        scheduled_at: None,
-        created_at: now,
-        modified_at: now,
-        launched_at: None,
-        finished_at: None,
-        round: 0,
-        reported: PlatformCounts::default(),
-        version: 0,
-    }
-}
-
 impl NotificationEdit {
     fn apply(&self, notification: &mut Notification) {
         fn set<T: Clone>(part: &mut T, change: &Option<T>) {
@@ -179,7 +158,8 @@ mod tests {
 
     #[test]
     fn an_edit_keeps_sets_and_clears() {
-        let mut draft = blank(&AppName::new("a"), Timestamp(0));
+        let mut draft =
+            Notification::draft(&AppName::new("a"), NotificationId(Uuid::nil()), Timestamp(0));
         draft.message.title = "old".into();
         draft.message.deep_link = Some("x://y".into());
         let edit = NotificationEdit {

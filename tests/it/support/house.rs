@@ -145,6 +145,15 @@ impl House {
             .sum()
     }
 
+    /// What `/ready` says, with its status before it.
+    pub fn ready(&self) -> String {
+        let request = ureq::get(format!("{}/ready", self.api().base));
+        let request = request.config().http_status_as_error(false).build();
+        let mut answer = request.call().expect("answered");
+        let text = answer.body_mut().read_to_string().expect("text");
+        format!("{} {text}", answer.status().as_u16())
+    }
+
     /// The server's log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()

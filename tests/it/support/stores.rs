@@ -11,7 +11,6 @@ use fanfare::{
         ids::{AppName, NotificationId},
         message::Message,
         notification::{Notification, Status},
-        tally::PlatformCounts,
         timestamp::Timestamp,
     },
     storage::{
@@ -158,21 +157,8 @@ pub fn leaf(key: &str, operator: &str, value: impl Into<serde_json::Value>) -> C
 
 /// A launched notification of an app.
 pub fn notification(app: &AppName, conditions: Option<ClauseSpec>) -> Notification {
-    Notification {
-        id: 0,
-        uuid: NotificationId(uuid::Uuid::new_v4()),
-        app: app.clone(),
-        message: Message { title: "title".into(), body: "body".into(), ..Message::default() },
-        conditions,
-        status: Status::Launched,
-        error: None,
-        scheduled_at: None,
-        created_at: NOW,
-        modified_at: NOW,
-        launched_at: Some(NOW),
-        finished_at: None,
-        round: 0,
-        reported: PlatformCounts::default(),
-        version: 0,
-    }
+    let message = Message { title: "title".into(), body: "body".into(), ..Message::default() };
+    let draft = Notification::draft(app, NotificationId(uuid::Uuid::new_v4()), NOW);
+    let launched_at = Some(NOW);
+    Notification { message, conditions, status: Status::Launched, launched_at, ..draft }
 }
