@@ -75,12 +75,13 @@ export function kindsFor(key, types = []) {
   return [...(known.length ? known : ['text', 'integer', 'float', 'boolean', 'time']), 'presence'];
 }
 
-/** The operators for a key, grouped: `[[group's name, [operator, …]], …]`. */
+/** The operators for a key, grouped: `[[group's name, [{ name, text }, …]], …]`. */
 export function operatorsFor(key, types) {
   const wanted = kindsFor(key, types);
   // A list is a property's or the tags'; the other device's own keys hold one text.
   const fits = (name) => name !== 'str_exists' || !(key in DEVICE_KEYS) || key === '@tag';
-  const of = (kind) => Object.keys(OPERATORS).filter((name) => OPERATORS[name].kind === kind && fits(name));
+  const named = (name) => ({ name, text: OPERATORS[name].name });
+  const of = (kind) => Object.keys(OPERATORS).filter((name) => OPERATORS[name].kind === kind && fits(name)).map(named);
   return Object.keys(KINDS).filter((kind) => wanted.includes(kind)).map((kind) => [KINDS[kind], of(kind)]);
 }
 
