@@ -126,7 +126,8 @@ impl Params {
         }
     }
 
-    fn number(&mut self, name: &str) -> Result<Option<u64>> {
+    /// Takes a whole number.
+    pub fn number(&mut self, name: &str) -> Result<Option<u64>> {
         let wrong = || Error::invalid(name, "must be a whole number, at least 0");
         self.take(name)?.map(|text| text.parse().map_err(|_| wrong())).transpose()
     }

@@ -8,6 +8,7 @@
 
 mod auth;
 mod console;
+mod deeds;
 mod engagelab;
 mod extract;
 mod failure;
@@ -22,15 +23,15 @@ mod state;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub use auth::{BasicRefusal, Keyring};
+pub use auth::BasicRefusal;
 pub use state::ApiState;
 
 /// Puts everything on `config`. Paths that nobody serves are answered as the native API answers.
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
-    config.configure(console::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
+    config.configure(console::mount);
     let dialects = &state.dialects;
     if dialects.engagelab.enabled {
         config.configure(|config| engagelab::mount(config, &dialects.engagelab));

@@ -3,7 +3,10 @@
 
 use std::net::IpAddr;
 
-use actix_web::{HttpRequest, http::header::HOST};
+use actix_web::{
+    HttpRequest,
+    http::header::{HOST, ORIGIN},
+};
 
 use crate::settings::ServerSettings;
 
@@ -23,6 +26,35 @@ pub fn urls(request: &HttpRequest, server: &ServerSettings) -> Vec<String> {
     let asked = host.map(|host| format!("{scheme}://{host}{rest}"));
     let public = public.map(|url| format!("{}{rest}", url.trim_end_matches('/')));
     asked.into_iter().chain(public).collect()
+}
+
+/// Whether an `Origin` is the server's own: the name that the request was made by, which cookies are
+/// bound to, or the one that the settings or a trusted proxy say.
+pub fn is_own(request: &HttpRequest, server: &ServerSettings, origin: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let public = server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
+    if public.is_some_and(|url| url.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
+    let forwarded = first(request, "x-forwarded-host").filter(|_| trusted);
+    let mut hosts = request.headers().get_all(HOST);
+    let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
+    let names = [forwarded, host];
+    let is_it = |name: &str| name.eq_ignore_ascii_case(authority);
+    matches!(scheme, "http" | "https") && names.into_iter().flatten().any(is_it)
+}
+
+/// Whether a request was made by HTTPS, as far as its `Origin`, a trusted proxy or the settings tell.
+pub fn is_secure(request: &HttpRequest, server: &ServerSettings) -> bool {
+    let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
+    let forwarded = first(request, "x-forwarded-proto").filter(|_| trusted);
+    match (origin, forwarded) {
+        (Some(origin), _) => origin.starts_with("https://"),
+        (None, Some(scheme)) => scheme == "https",
+        (None, None) => server.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
+    }
 }
 
 /// From where a request comes. Of the addresses that proxies say, the last that is no trusted proxy
@@ -91,6 +123,41 @@ mod tests {
         assert_eq!(asked(&[public], "127.0.0.1"), [own]);
         let trusted = asked(&[public, ("TRUSTED_PROXIES", "10.0.0.2")], "10.0.0.2");
         assert_eq!(trusted, ["https://api.example.com/m/?history=true", own]);
+    }
+
+    #[test]
+    fn an_origin_is_own_by_the_name_it_was_asked_by() {
+        let settings = |environment: &[(&str, &str)]| {
+            let environment =
+                environment.iter().map(|(k, v)| (format!("FANFARE__SERVER__{k}"), (*v).to_owned()));
+            Settings::load_with(None, environment).expect("good settings").server
+        };
+        let request = TestRequest::default()
+            .insert_header(("host", "push:8080"))
+            .insert_header(("x-forwarded-host", "api.example.com"))
+            .insert_header(("x-forwarded-proto", "https"))
+            .peer_addr("10.0.0.2:9".parse().expect("an address"))
+            .to_http_request();
+        let (plain, trusting) = (settings(&[]), settings(&[("TRUSTED_PROXIES", "10.0.0.2")]));
+        let public = settings(&[("PUBLIC_URL", "https://push.example.com/")]);
+        for (server, origin, own) in [
+            (&plain, "http://push:8080", true),
+            (&plain, "https://PUSH:8080", true),
+            (&plain, "http://push", false),
+            (&plain, "http://push:8080.evil.example", false),
+            (&plain, "null", false),
+            (&plain, "", false),
+            (&plain, "file://push:8080", false),
+            (&plain, "https://api.example.com", false),
+            (&trusting, "https://api.example.com", true),
+            (&public, "https://push.example.com", true),
+            (&public, "http://push.example.com", false),
+        ] {
+            assert_eq!(is_own(&request, server, origin), own, "{origin}");
+        }
+        assert!(!is_secure(&request, &plain));
+        assert!(is_secure(&request, &trusting));
+        assert!(is_secure(&request, &public));
     }
 
     fn address_of(peer: &str, forwarded: &str) -> String {

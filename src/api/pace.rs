@@ -1,5 +1,5 @@
-//! How often one address may register: so many times within a minute, counted on this node. The clock is
-//! passed in. Shared by the dialects whose clients register without a key.
+//! How often one address may register or sign in: so many times within a minute, counted on this node. The
+//! clock is passed in. Shared by the dialects whose clients register without a key, and the console.
 
 use std::{
     collections::HashMap,
@@ -10,6 +10,9 @@ use std::{
 
 /// Registrations from one address.
 const MOST_REGISTRATIONS: u32 = 100;
+/// Tries to sign in from one address.
+const MOST_SIGN_INS: u32 = 20;
+const SIGN_INS_WITHIN: Duration = Duration::from_secs(60);
 const REGISTRATIONS_WITHIN: Duration = Duration::from_secs(60);
 /// Addresses remembered at once; beyond that those whose minute is over are forgotten first.
 const MOST_ADDRESSES: usize = 10_000;
@@ -35,6 +38,11 @@ impl Pace {
     /// As a dialect lets clients register.
     pub fn of_registrations() -> Self {
         Self::new(MOST_REGISTRATIONS, REGISTRATIONS_WITHIN)
+    }
+
+    /// As people try keys.
+    pub fn of_sign_ins() -> Self {
+        Self::new(MOST_SIGN_INS, SIGN_INS_WITHIN)
     }
 
     /// Counts one more; where it is one too many, in how many seconds the next may come.

@@ -1,11 +1,11 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::{Keyring, pace::Pace, push_server::PushServer};
+use super::{auth::Keyring, pace::Pace, push_server::PushServer};
 use crate::{
     domain::ids::AppName,
     services::Services,
-    settings::{DialectSettings, ServerSettings, Settings},
+    settings::{DialectSettings, ServerSettings, Settings, StorageKind},
 };
 
 /// Shared by all requests.
@@ -14,6 +14,8 @@ pub struct ApiState {
     pub services: Services,
     /// Who may call.
     pub keyring: Keyring,
+    /// Which store.
+    pub storage: StorageKind,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
     /// How callers reach the server.
@@ -26,20 +28,24 @@ pub struct ApiState {
     pub push_server: PushServer,
     /// How often an address may register with Moxie.
     pub moxie_registrations: Pace,
+    /// How often an address may try to begin a console session.
+    pub sign_ins: Pace,
 }
 
 impl ApiState {
     /// For these use cases, with the keys and limits of the settings.
     pub fn new(services: Services, settings: &Settings) -> Self {
         Self {
+            keyring: Keyring::new(settings, services.apps.stored_keys()),
             services,
-            keyring: Keyring::new(settings),
+            storage: settings.storage.kind,
             max_body_bytes: settings.limits.max_body_bytes,
             server: settings.server.clone(),
             default_app: AppName::new(settings.default_app()),
             dialects: settings.dialects.clone(),
             push_server: PushServer::new(&settings.dialects.push_server),
             moxie_registrations: Pace::of_registrations(),
+            sign_ins: Pace::of_sign_ins(),
         }
     }
 }

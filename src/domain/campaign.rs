@@ -179,6 +179,17 @@ pub fn tallies(entries: &[PageEntry]) -> (Tally, Tally) {
     (tally, again)
 }
 
+/// The totals of a campaign, given all its shards in their order: each round first takes back the
+/// failures that it sent again.
+pub fn total(shards: &[Shard]) -> Tally {
+    let mut total = Tally::default();
+    for round in shards.chunk_by(|left, right| left.key.round == right.key.round) {
+        round.iter().for_each(|shard| total.take_back_failures(&shard.again));
+        round.iter().for_each(|shard| total.add(&shard.tally));
+    }
+    total
+}
+
 /// A round to be planned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoundPlan {

@@ -116,6 +116,43 @@ pub enum Scalar {
     Text(String),
 }
 
+/// The type of a scalar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ScalarType {
+    /// Text.
+    Text,
+    /// A whole number.
+    Int,
+    /// A number with a fraction or exponent.
+    Float,
+    /// `true` or `false`.
+    Bool,
+}
+
+impl ScalarType {
+    /// The word for it on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Int => "integer",
+            Self::Float => "float",
+            Self::Bool => "boolean",
+        }
+    }
+}
+
+impl Scalar {
+    /// Its type.
+    pub fn kind(&self) -> ScalarType {
+        match self {
+            Self::Bool(_) => ScalarType::Bool,
+            Self::Int(_) => ScalarType::Int,
+            Self::Float(_) => ScalarType::Float,
+            Self::Text(_) => ScalarType::Text,
+        }
+    }
+}
+
 /// The value of a property.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

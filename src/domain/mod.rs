@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod audience;
+pub mod audit;
 pub mod campaign;
 pub mod device;
 pub mod error;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::report::BreakerState;
+
 /// Answers looked at before deciding.
 const SAMPLE: u32 = 50;
 /// The share of failures among them that opens the breaker, in percent.
@@ -97,6 +99,15 @@ impl Breaker {
                 self.forget_old();
                 opens
             }
+        }
+    }
+
+    /// Where it stands, and until when pushes wait.
+    pub fn stands(&self) -> (BreakerState, Option<Instant>) {
+        match self.state {
+            State::Closed => (BreakerState::Closed, None),
+            State::Open { until } => (BreakerState::Open, Some(until)),
+            State::Probing { until } => (BreakerState::HalfOpen, Some(until)),
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{page::PageWork, rate_limit::RateLimiter, supervise::Seat};
+use super::{pace::Pace, page::PageWork, rate_limit::RateLimiter, supervise::Seat};
 use crate::{
     cluster::Lease,
     domain::{
@@ -38,6 +38,8 @@ pub struct CampaignRun {
     pub rendered: HashMap<SendPlatform, Arc<Rendered>>,
     /// The campaign's own pace.
     pub rate: RateLimiter,
+    /// Its devices that got their outcome in the last second, here.
+    pub pace: Pace,
     /// One for each page being read, sent or recorded.
     pub credits: Arc<Semaphore>,
     /// One for each page that waits for its last few devices.
@@ -101,6 +103,7 @@ impl CampaignRun {
             notification,
             rendered,
             rate: RateLimiter::new(rate, Instant::now()),
+            pace: Pace::default(),
             credits: Arc::new(Semaphore::new(credits)),
             trailing: Arc::new(Semaphore::new(TRAILING_PAGES)),
             shards: Mutex::default(),

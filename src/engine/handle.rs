@@ -1,13 +1,16 @@
 //! What the rest of the house may ask of the engine. Cheap to clone; every clone speaks to the same
 //! engine.
 
-use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{DirectOutcome, DirectPush, Shared, scheduler::Reconcile, supervise::Probe};
+use super::{
+    DirectOutcome, DirectPush, Shared, report::ActorStates, scheduler::Reconcile, supervise::Probe,
+};
 use crate::{
     domain::{
         Result,
@@ -29,7 +32,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 /// The engine, as services see it.
 #[derive(Clone)]
 pub struct EngineHandle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// Rates in pushes per second; 0 is no limit.
@@ -49,7 +52,7 @@ pub struct Rates {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct EngineState {
     /// Each actor's own account, by its name.
-    pub actors: BTreeMap<String, Value>,
+    pub actors: ActorStates,
     /// How many times an actor had to be started again.
     pub restarts: u64,
 }
@@ -211,17 +214,28 @@ impl EngineHandle {
 
     /// What every actor is doing.
     pub async fn state(&self) -> EngineState {
-        let mut actors = BTreeMap::new();
-        for (name, actor) in self.shared.board.list() {
-            let asked = tokio::time::timeout(PROBE_PATIENCE, actor.send(Probe::Inspect)).await;
-            let state = match asked {
+        EngineState { actors: self.actors(|_| true).await, restarts: self.restarts() }
+    }
+
+    /// What the actors whose names are wanted are doing. They are asked together.
+    pub(super) async fn actors(&self, wanted: impl Fn(&str) -> bool) -> ActorStates {
+        let actors = self.shared.board.list();
+        let asked = actors.into_iter().filter(|(name, _)| wanted(name));
+        let asked = asked.map(|(name, actor)| async move {
+            let answer = tokio::time::timeout(PROBE_PATIENCE, actor.send(Probe::Inspect)).await;
+            let state = match answer {
                 Ok(Ok(state)) => state,
                 Ok(Err(_)) => Value::from("crashed; starting again"),
                 Err(_) => Value::from("did not answer within a second"),
             };
-            actors.insert(name, state);
-        }
-        EngineState { actors, restarts: self.shared.board.restarts() }
+            (name, state)
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+
+    /// How many times an actor had to be started again.
+    pub fn restarts(&self) -> u64 {
+        self.shared.board.restarts()
     }
 
     /// Makes the actors whose name begins so panic, to test that the engine survives it; how many did.

@@ -15,10 +15,13 @@ mod campaign;
 mod coordinator;
 mod direct;
 pub mod handle;
+mod inspect;
+mod pace;
 mod page;
 mod prune_guard;
 mod rate_limit;
 mod rates;
+pub mod report;
 mod scheduler;
 mod sender;
 mod shard;
@@ -44,7 +47,7 @@ use self::{
     campaign::{CampaignRun, Campaigns},
     rates::InForce,
     scheduler::SchedulerActor,
-    sender::{Desk, DeskRates, SenderActor, Senders},
+    sender::{Desk, DeskRates, Meter, SenderActor, Senders},
     shard::Look,
     supervise::{Board, Seat},
     verdict::RetryPolicy,
@@ -157,7 +160,11 @@ impl Shared {
                 global: self.rates.limiter(&Rate::Global),
             };
             let guard = self.limits.prune_guard_percent;
-            Arc::new(Desk::new(app.clone(), transport, rates, policy(&self.limits), guard))
+            // What was counted goes on where only the credentials change.
+            let before = self.senders.get(app, transport.provider());
+            let meter = before.map_or_else(|| Meter::new(Instant::now()), |desk| desk.meter());
+            let policy = policy(&self.limits);
+            Arc::new(Desk::new(app.clone(), transport, rates, policy, guard, meter))
         });
         let desks: Vec<_> = desks.collect();
         desks.iter().for_each(|desk| self.seat_sender(desk));

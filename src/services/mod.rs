@@ -4,16 +4,20 @@
 //! engine's handle; who the caller is was settled before, and the clock's reading is passed in.
 
 pub mod announcements;
+pub mod apps;
+pub mod audience;
+pub mod audit;
 pub mod devices;
 pub mod direct;
+pub mod feed;
+pub mod keys;
 pub mod nonces;
 pub mod notifications;
+pub mod sessions;
 pub mod status;
 pub mod tags;
 pub mod tenants;
 pub mod tokens;
-
-use ring::digest;
 
 use crate::{
     domain::{ids::AppName, labels::Quotas},
@@ -27,14 +31,19 @@ pub use crate::engine::DirectOutcome;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
-    AudienceCount, EventField, EventKind, EventQuery, Found, NotificationField, NotificationQuery,
-    OrderBy,
+    AudienceCount, AuditQuery, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
+    NotificationField, NotificationQuery, OrderBy,
 };
 pub use announcements::Announcements;
+pub use apps::Apps;
+pub use audience::Audience;
+pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
+pub use feed::Feed;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
+pub use sessions::Sessions;
 pub use status::StatusReport;
 pub use tags::Tags;
 pub use tenants::Tenants;
@@ -50,6 +59,12 @@ pub struct Services {
     pub devices: Devices,
     /// Notifications: writing, launching, stopping, reporting.
     pub notifications: Notifications,
+    /// Audiences in the making.
+    pub audience: Audience,
+    /// Apps: which there are.
+    pub apps: Apps,
+    /// Who did what.
+    pub audit: Audit,
     /// Announcements: writing, following up, pushing.
     pub announcements: Announcements,
     /// Numbers used once.
@@ -62,6 +77,10 @@ pub struct Services {
     pub tags: Tags,
     /// Devices that come with a token alone.
     pub tokens: Tokens,
+    /// Console sessions.
+    pub sessions: Sessions,
+    /// The status of an app, at once and as it changes.
+    pub feed: Feed,
     /// Health, rates and the engine's state.
     pub status: StatusReport,
 }
@@ -77,11 +96,14 @@ impl Services {
         let devices = Devices::new(stores.clone(), engine.clone());
         let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
+            apps: Apps::new(settings),
+            audit: Audit::new(stores.clone(), settings),
             announcements: Announcements::new(
                 stores.clone(),
                 devices.clone(),
                 notifications.clone(),
             ),
+            audience: Audience::new(stores.clone(), devices.clone()),
             devices,
             notifications,
             nonces: Nonces::new(stores.clone()),
@@ -89,6 +111,8 @@ impl Services {
             tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
             tags: Tags::new(stores.clone(), Quotas::default()),
             tokens: Tokens::new(stores.clone()),
+            sessions: Sessions::new(stores.clone()),
+            feed: Feed::new(stores.clone(), engine.clone()),
             status: StatusReport::new(stores, engine),
         }
     }
@@ -96,8 +120,7 @@ impl Services {
 
 /// SHA-256 in lower-case hexadecimal digits.
 fn hex_digest(bytes: &[u8]) -> String {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    keys::hex(&keys::digest_of(bytes))
 }
 
 /// Clients of the Push Server say which of Apple's environments their token is of.

@@ -43,10 +43,39 @@ impl AppSettings {
         }
     }
 
+    /// Its keys, the master secret first.
+    pub fn keys(&self) -> Vec<ConfiguredKey<'_>> {
+        let master = self.secret.iter().map(|secret| ConfiguredKey {
+            id: String::from("configured-master"),
+            name: "master",
+            secret,
+            scopes: vec!["admin"],
+        });
+        let further = self.api_keys.iter().enumerate().map(|(index, key)| ConfiguredKey {
+            id: format!("configured-{index}"),
+            name: &key.name,
+            secret: &key.secret,
+            scopes: key.scopes.iter().map(String::as_str).collect(),
+        });
+        master.chain(further).collect()
+    }
+
     /// Whether anybody can prove to be a caller of this app.
     pub fn has_keys(&self) -> bool {
         self.secret.is_some() || !self.api_keys.is_empty()
     }
+}
+
+/// One of an app's keys, the master secret or another.
+pub struct ConfiguredKey<'a> {
+    /// Names it among the app's.
+    pub id: String,
+    /// For people.
+    pub name: &'a str,
+    /// The key itself.
+    pub secret: &'a Secret,
+    /// `admin`, `send`, `read`, `register`.
+    pub scopes: Vec<&'a str>,
 }
 
 /// A key with fewer scopes than the master secret.

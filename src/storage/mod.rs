@@ -4,19 +4,23 @@
 //! Every method answers with the domain's types and error. A store names the caller's field in an
 //! [`Error`](crate::domain::Error) only where it alone can know that the input is wrong.
 
+mod audit;
 mod blank;
 mod documents;
 pub mod embedded;
 mod labels;
 pub mod mongo;
 mod pages;
+mod suggestions;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+pub use audit::{AuditQuery, AuditStore};
 pub use documents::{Document, DocumentStore, Drawer, NewDocument};
 pub use labels::LabelStore;
+pub use suggestions::{KnownKey, KnownValue, SuggestionStore};
 
 use crate::domain::{
     Result,
@@ -418,6 +422,10 @@ pub struct Stores {
     pub rates: std::sync::Arc<dyn RateStore>,
     /// Small documents of dialects and of the console.
     pub documents: std::sync::Arc<dyn DocumentStore>,
+    /// Who did what.
+    pub audit: std::sync::Arc<dyn AuditStore>,
     /// Tags and aliases under quotas.
     pub labels: std::sync::Arc<dyn LabelStore>,
+    /// Keys and values to choose from.
+    pub suggestions: std::sync::Arc<dyn SuggestionStore>,
 }

@@ -9,7 +9,9 @@ use std::{
 
 use fanfare::{
     domain::{
-        audience::{Clause, Comparison, Field, JoinType, Key, Leaf, Number, Test},
+        audience::{
+            Clause, Comparison, Explanation, Field, JoinType, Key, Leaf, Number, Part, Test,
+        },
         device::{
             Device, DeviceEdit, DevicePlatform, PropertyValue, Registration, Scalar, SendPlatform,
             Unreachable,
@@ -262,6 +264,37 @@ fn counted<'a>(devices: impl Iterator<Item = &'a Device>) -> AudienceCount {
     count
 }
 
+/// Whether a clause holds as far as its explanation alone tells: each comparison by the value it shows.
+fn told(clause: &Clause, explanation: &Explanation, path: &str) -> bool {
+    assert_eq!(explanation.path, path);
+    let matches = match (clause, &explanation.part) {
+        (Clause::Leaf(leaf), Part::Leaf(actual)) => {
+            let holds = actual.as_ref().is_some_and(|actual| {
+                let any = actual.scalars().iter().any(|scalar| leaf.test.holds(scalar, NOW));
+                leaf.test == Test::Exists || any
+            });
+            holds != leaf.negated
+        }
+        (Clause::Branch(join, children), Part::Branch(said, explained)) => {
+            assert_eq!((join, children.len()), (said, explained.len()));
+            let pairs = children.iter().zip(explained).enumerate();
+            let children: Vec<bool> = pairs
+                .map(|(index, (child, node))| {
+                    told(child, node, &format!("{path}.conditions[{index}]"))
+                })
+                .collect();
+            match join {
+                JoinType::And => !children.contains(&false),
+                JoinType::Or => children.contains(&true),
+                JoinType::Not => !children.contains(&true),
+            }
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(explanation.matches, matches, "{clause:?} {explanation:?}");
+    matches
+}
+
 async fn compare(store: &dyn DeviceStore, model: &Model, clauses: &[Clause]) {
     let everyone = DeviceQuery { size: 100, now: NOW, ..DeviceQuery::default() };
     let mut expected: Vec<&Device> = model.values().collect();
@@ -271,6 +304,10 @@ async fn compare(store: &dyn DeviceStore, model: &Model, clauses: &[Clause]) {
     for clause in clauses {
         let matching: Vec<_> =
             expected.iter().copied().filter(|device| clause.matches(device, NOW)).collect();
+        for device in &expected {
+            let explanation = clause.explain("conditions", device, NOW);
+            assert_eq!(told(clause, &explanation, "conditions"), clause.matches(device, NOW));
+        }
         let query = DeviceQuery { clause: Some(clause.clone()), ..everyone.clone() };
         let found = store.search(&app(), &query).await.expect("found");
         let ids = |devices: &[&Device]| devices.iter().map(|device| device.id).collect::<Vec<_>>();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare::{
     domain::{
-        audience::ClauseSpec,
+        audience::{ClauseSpec, Field, Key},
         campaign::{RoundPlan, Span},
         device::{DeviceEdit, DevicePlatform},
         ids::DeviceId,
@@ -55,6 +55,7 @@ async fn ask_everything(stores: &Stores) {
     };
     devices.prune(&app(), vec![order], NOW).await.expect("pruned");
     ask_labels(stores).await;
+    ask_suggestions(stores).await;
     for key in ["rare", "common"] {
         send(stores, key).await;
     }
@@ -79,6 +80,21 @@ async fn ask_labels(stores: &Stores) {
     labels.drop_tag(&app(), "new", &DevicePlatform::ALL).await.expect("dropped");
     labels.drop_alias(&app(), "q", &DevicePlatform::ALL).await.expect("dropped");
     stores.devices.holders(&app(), &["token-d1".to_owned()]).await.expect("read");
+}
+
+/// What a person who types is offered.
+async fn ask_suggestions(stores: &Stores) {
+    let store = &stores.suggestions;
+    let keys = store.keys(&app(), "", 20).await.expect("listed");
+    assert_eq!(keys.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(), ["common", "rare"]);
+    let values = [("common", "", 2), ("common", "1", 1), ("common", "x", 0), ("none", "", 0)];
+    for (key, prefix, many) in values {
+        let key = Key::Property(key.to_owned());
+        let found = store.values(&app(), &key, prefix, 20).await.expect("listed");
+        assert_eq!(found.len(), many, "{prefix}");
+    }
+    let tags = store.values(&app(), &Key::Field(Field::Tag), "v", 20).await.expect("listed");
+    assert_eq!(tags.len(), 1);
 }
 
 async fn send(stores: &Stores, key: &str) {
@@ -145,6 +161,16 @@ async fn no_query_of_devices_reads_what_it_need_not() {
     assert!(counted.len() >= 4, "{} counts of tags", counted.len());
     for operation in counted {
         assert_eq!(operation.get_i32("docsExamined").ok(), Some(0), "{operation}");
+    }
+    // Keys and values are found one device at a time, however many have them.
+    let offered: Vec<_> =
+        ran.iter().filter(|one| one.to_string().contains("look for keys and values")).collect();
+    assert!(offered.len() >= 15, "{} looks for keys and values", offered.len());
+    for operation in offered {
+        let numbers = [operation.get_i32("docsExamined"), operation.get_i32("keysExamined")];
+        assert!(numbers.into_iter().all(|number| number.unwrap_or(99) <= 64), "{operation}");
+        let plan = operation.get_str("planSummary").unwrap_or_default();
+        assert!(plan.starts_with("IXSCAN"), "{operation}");
     }
     // Few match: the campaign's pages came by the index, having looked at no more than they gave.
     let rare = ran.iter().filter(|operation| {

@@ -1,12 +1,14 @@
 //! What every store must do: one suite against the traits, instantiated per backend at the end of this
 //! file. The audience index has a suite of its own, `audience_property`.
 
+mod audit;
 mod campaigns;
 mod devices;
 mod documents;
 mod labels;
 mod notifications;
 mod rates;
+mod suggestions;
 
 use crate::support::stores::{Backend, EmbeddedBackend, MongoBackend};
 use fanfare::storage::embedded::{Embedded, EmbeddedOptions};
@@ -58,6 +60,8 @@ macro_rules! whole_contract {
                 notifications::lists_are_filtered_sorted_and_cut,
                 notifications::reports_add_up_whatever_else_changes,
                 notifications::everything_of_it_comes_back,
+                audit::entries_are_listed_newest_first_and_filtered,
+                audit::entries_are_kept_for_as_long_as_was_said,
                 documents::a_document_is_kept_once_and_changed_by_whoever_read_it,
                 documents::drawers_do_not_see_each_other,
                 documents::documents_are_listed_in_the_order_of_their_keys,
@@ -71,6 +75,9 @@ macro_rules! whole_contract {
                 labels::callers_at_once_cannot_take_the_same_place,
                 rates::a_changed_rate_stays_until_it_is_reset,
                 rates::changes_at_once_lose_nothing,
+                suggestions::keys_are_listed_by_how_they_begin,
+                suggestions::values_are_listed_by_how_they_are_written,
+                suggestions::values_of_a_devices_own_fields_are_listed,
             ]
         );
     };

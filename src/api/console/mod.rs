@@ -1,13 +1,23 @@
 //! The console: a person's view of the installation, in a browser. This module serves what the browser
-//! loads; what the pages show and do goes through the native API and the feed, as any other client's
-//! calls do.
+//! loads, and exchanges a key for a cookie; what the pages show and do goes through the native API and
+//! the feed, as any other client's calls do.
 
 mod assets;
+mod session;
+mod watch;
 
 use actix_web::web::{self, ServiceConfig};
 
 /// Puts the console on `config`.
 pub fn mount(config: &mut ServiceConfig) {
+    let session = web::resource("/console/session")
+        .get(session::show)
+        .post(session::begin)
+        .delete(session::end)
+        .default_service(web::to(session::no_such_method));
+    config.service(session);
+    config.service(watch::status_resource());
+    config.service(watch::watch_resource());
     config.service(web::resource("/").guard(assets::is_browser()).to(assets::to_console));
     config.service(web::resource("/console").to(assets::to_console));
     config.service(web::resource("/console/{path:.*}").to(assets::serve));

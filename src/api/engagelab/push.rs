@@ -36,21 +36,22 @@ struct Sent {
 /// `POST /v4/push`
 pub async fn send(caller: Sender, state: Data<ApiState>, body: Body<Push>) -> Answer {
     let push = body.0.map_err(Failure::of_push)?;
-    found(&launch(&state.services, &caller.0, push, false).await?)
+    found(&launch(&state.services, &caller, push, false).await?)
 }
 
 /// `POST /v4/push/validate`: a dry run, through everything but the provider.
 pub async fn validate(caller: Sender, state: Data<ApiState>, body: Body<Push>) -> Answer {
     let push = body.0.map_err(Failure::of_push)?;
-    found(&launch(&state.services, &caller.0, push, true).await?)
+    found(&launch(&state.services, &caller, push, true).await?)
 }
 
 async fn launch(
     services: &Services,
-    app: &AppName,
+    caller: &Sender,
     push: Push,
     dry_run: bool,
 ) -> Result<Sent, Failure> {
+    let app = &caller.app;
     let request_id = push.request_id.as_ref().map(text);
     let mut read = push.read(app)?;
     // A dry run is no push: it uses up no key.
@@ -59,7 +60,10 @@ async fn launch(
     if made.status == Status::Draft {
         let (notifications, now) = (&services.notifications, Timestamp::now());
         let launched = notifications.launch(app, made.uuid, cid.as_deref(), now).await;
-        launched.map_err(Failure::of_push)?;
+        let launched = launched.map_err(Failure::of_push)?;
+        if launched.is_new() {
+            caller.note(&launched).await;
+        }
     }
     let request_id = request_id.unwrap_or_else(|| made.uuid.to_string());
     Ok(Sent { request_id, msg_id: made.id.to_string() })
@@ -125,9 +129,9 @@ pub async fn withdraw(caller: Sender, state: Data<ApiState>, id: Path<String>) -
     let wrong = || Failure::push(PUSH_WRONG, "msg_id: there is no such message");
     let number: u64 = id.parse().map_err(|_| wrong())?;
     let notifications = &state.services.notifications;
-    let stored = notifications.by_number(&caller.0, number).await;
+    let stored = notifications.by_number(&caller.app, number).await;
     let uuid = stored.map_err(Failure::of_push)?.notification.uuid;
-    let gone = notifications.set_status(&caller.0, uuid, Status::Deleted, Timestamp::now()).await;
-    gone.map_err(Failure::of_push)?;
+    let gone = notifications.set_status(&caller.app, uuid, Status::Deleted, Timestamp::now()).await;
+    caller.note(&gone.map_err(Failure::of_push)?).await;
     found(&Sent { request_id: uuid.to_string(), msg_id: number.to_string() })
 }

@@ -2,21 +2,31 @@
 //! first in every handler's arguments, so that a request without credentials is refused before its body
 //! is read.
 
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::error::Failure;
 use crate::{
-    api::{ApiState, extract},
+    api::{
+        ApiState,
+        deeds::{self, Done},
+        extract,
+    },
     domain::{
         Error,
-        app::Scope,
+        app::{Identity, Scope},
+        audit::Actor,
         device::{DevicePlatform, SendPlatform},
         ids::AppName,
     },
+    services::notifications::Moved,
 };
 
 /// An app whose caller may read.
@@ -24,7 +34,36 @@ pub struct Reader(pub AppName);
 /// An app whose caller may change devices, tags and aliases.
 pub struct Registrar(pub AppName);
 /// An app whose caller may send.
-pub struct Sender(pub AppName);
+pub struct Sender {
+    /// The app.
+    pub app: AppName,
+    actor: Actor,
+    request: HttpRequest,
+}
+
+impl Sender {
+    /// Records in the audit log what the caller has done to a notification.
+    pub async fn note(&self, moved: &Moved) {
+        let notification = &moved.view.notification;
+        let (app, target) = (Some(self.app.clone()), Some(notification.uuid.to_string()));
+        let details = json!({ "status": notification.status.name(), "api": "engagelab" });
+        let (actor, action) = (self.actor.clone(), moved.action());
+        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
+    }
+}
+
+impl FromRequest for Sender {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(proven(request, Scope::Send).map(|(app, caller)| Self {
+            app,
+            actor: Actor::from(&*caller),
+            request: request.clone(),
+        }))
+    }
+}
 
 /// Each is an app with a scope proven.
 macro_rules! callers {
@@ -34,18 +73,20 @@ macro_rules! callers {
             type Future = Ready<Result<Self, Failure>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready(proven(request, $scope).map($caller))
+                ready(proven(request, $scope).map(|(app, _)| $caller(app)))
             }
         })*
     };
 }
-callers!(Reader: Scope::Read, Registrar: Scope::Register, Sender: Scope::Send);
+callers!(Reader: Scope::Read, Registrar: Scope::Register);
 
-fn proven(request: &HttpRequest, scope: Scope) -> Result<AppName, Failure> {
+fn proven(request: &HttpRequest, scope: Scope) -> Result<(AppName, Arc<Identity>), Failure> {
     let state = request.app_data::<web::Data<ApiState>>();
     let state = state.expect("mount puts the state on every application");
     let caller = state.keyring.app_caller(request.headers())?;
-    if caller.may(scope) { Ok(caller.app.clone()) } else { Err(Failure::forbidden(scope.name())) }
+    let app = caller.home.as_ref().filter(|_| caller.may(scope));
+    let app = app.cloned().ok_or_else(|| Failure::forbidden(scope.name()))?;
+    Ok((app, caller))
 }
 
 /// A JSON body, or why there is none; the handler says which code that has.

@@ -14,14 +14,25 @@ use actix_web::{
 };
 use futures_util::future::{FutureExt, LocalBoxFuture, Ready, ready};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::{
     error::MoxieError,
     signature::{self, Users},
 };
 use crate::{
-    api::{ApiState, extract, origin},
-    domain::{Error, ids::AppName, timestamp::Timestamp},
+    api::{
+        ApiState,
+        deeds::{self, Done},
+        extract, origin,
+    },
+    domain::{
+        Error,
+        app::Via,
+        audit::{Action, Actor},
+        ids::{AppName, NotificationId},
+        timestamp::Timestamp,
+    },
 };
 
 /// What this dialect's handlers share.
@@ -37,7 +48,24 @@ pub struct Moxie {
 }
 
 /// Proof that a known user has signed the request, not long ago and not before.
-pub struct Signed;
+pub struct Signed {
+    user: String,
+    request: HttpRequest,
+}
+
+impl Signed {
+    /// Records in the audit log that the caller has launched a notification.
+    pub async fn note_launch(&self, app: &AppName, notification: NotificationId) {
+        let done = Done {
+            app: Some(app.clone()),
+            actor: Actor { name: self.user.clone(), via: Via::Key },
+            action: Action::NotificationLaunched,
+            target: Some(notification.to_string()),
+            details: json!({ "status": "LAUNCHED", "api": "moxie" }),
+        };
+        deeds::record(&self.request, done).await;
+    }
+}
 
 impl FromRequest for Signed {
     type Error = MoxieError;
@@ -45,11 +73,16 @@ impl FromRequest for Signed {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        async move { check(&request).await.map(|()| Self) }.boxed_local()
+        async move {
+            let user = check(&request).await?;
+            Ok(Self { user, request })
+        }
+        .boxed_local()
     }
 }
 
-async fn check(request: &HttpRequest) -> Result<(), MoxieError> {
+/// The user who has signed.
+async fn check(request: &HttpRequest) -> Result<String, MoxieError> {
     let (state, moxie) = (state(request), moxie(request));
     let header = |name: &'static str| {
         let value = request.headers().get(name).ok_or_else(|| MoxieError::missing(name))?;
@@ -63,7 +96,7 @@ async fn check(request: &HttpRequest) -> Result<(), MoxieError> {
         return Err(MoxieError::unauthorized("the signature does not fit"));
     }
     if !moxie.is_fresh_only {
-        return Ok(());
+        return Ok(user.to_owned());
     }
     let now = Timestamp::now();
     if !signature::is_fresh(date, now) {
@@ -74,7 +107,7 @@ async fn check(request: &HttpRequest) -> Result<(), MoxieError> {
     if !nonces.use_up(&moxie.app, user, nonce, kept_for, now).await? {
         return Err(MoxieError::unauthorized("the nonce was used before"));
     }
-    Ok(())
+    Ok(user.to_owned())
 }
 
 /// Leave for a phone to register: somebody can push to it, and its address does not come too often.

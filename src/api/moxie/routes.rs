@@ -193,7 +193,7 @@ async fn remove_followup(
 
 /// `POST /push`: accepted, and sent by the engine.
 async fn push(
-    _: Signed,
+    caller: Signed,
     moxie: Data<Moxie>,
     state: Data<ApiState>,
     body: Body<PushBody>,
@@ -203,10 +203,11 @@ async fn push(
     let (announcements, now) = (&state.services.announcements, Timestamp::now());
     let pushed = announcements.push(&moxie.app, id, &body.0.message, now).await;
     // What the path does not name is a fault of the body.
-    pushed.map_err(|error| match error.kind() {
+    let launched = pushed.map_err(|error| match error.kind() {
         crate::domain::ErrorKind::NotFound => unknown(),
         _ => error,
     })?;
+    caller.note_launch(&moxie.app, launched).await;
     Ok(HttpResponse::Accepted().json(json!({ "status": "success" })))
 }
 

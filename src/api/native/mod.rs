@@ -1,10 +1,10 @@
 //! The native API. `routes` is the table of endpoints and their handlers, `wire` the JSON shapes,
 //! `request` what handlers take from a request, `answer` and `error` the envelope that every answer
-//! is: `{success, result, reason}`.
+//! is: `{success, result, reason}`. The console speaks it too.
 
-mod answer;
-mod error;
-mod request;
+pub mod answer;
+pub mod error;
+pub mod request;
 mod routes;
 mod wire;
 

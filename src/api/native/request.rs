@@ -10,16 +10,23 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::COOKIE, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 use crate::{
-    api::{ApiState, extract},
+    api::{
+        ApiState,
+        auth::{self, SERVER_KEY},
+        deeds::{self, Done},
+        extract,
+    },
     domain::{
         Error,
-        app::{Principal, Scope},
+        app::{Identity, Principal, Scope},
+        audit::{Action, Actor},
         ids::{AppName, NotificationId},
     },
 };
@@ -55,6 +62,7 @@ impl Needs for Register {
 /// A proven caller whose key has the scope `N`.
 pub struct Caller<N> {
     principal: Arc<Principal>,
+    request: HttpRequest,
     scope: PhantomData<N>,
 }
 
@@ -63,38 +71,125 @@ impl<N> Caller<N> {
     pub fn app(&self) -> &AppName {
         &self.principal.app
     }
+
+    /// Records in the audit log what the caller has done.
+    pub async fn note(&self, action: Action, target: impl ToString, details: Value) {
+        let (app, target) = (Some(self.principal.app.clone()), Some(target.to_string()));
+        let actor = Actor::from(&*self.principal);
+        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
+    }
 }
 
 impl<N: Needs> FromRequest for Caller<N> {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let caller = state(request).keyring.caller(request.headers()).and_then(|principal| {
+        let request = request.clone();
+        async move {
+            let principal = auth::caller(&request, state(&request)).await?;
             if principal.may(N::SCOPE) {
-                return Ok(Self { principal, scope: PhantomData });
+                let scope = PhantomData;
+                return Ok(Self { principal, request: request.clone(), scope });
             }
-            let scope = N::SCOPE.name();
-            Err(Error::forbidden(format!("this needs a key with the scope `{scope}`")))
-        });
-        ready(caller.map_err(ApiError::from))
+            Err(lacks(N::SCOPE).into())
+        }
+        .boxed_local()
     }
 }
 
-/// A caller of `/internal`, proven by `X-Server-Key`.
-pub struct InternalCaller;
+fn lacks(scope: Scope) -> Error {
+    Error::forbidden(format!("this needs a key with the scope `{}`", scope.name()))
+}
+
+/// A proven caller with the scope `N`, who need not say on which app it acts.
+pub struct Anyone<N> {
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// The app that the request names; none where it names none.
+    named: Option<AppName>,
+    request: HttpRequest,
+    scope: PhantomData<N>,
+}
+
+impl<N> Anyone<N> {
+    /// The app whose data it may see; none is all of them.
+    pub fn sees(&self) -> Option<AppName> {
+        let own = || self.identity.home.clone().filter(|_| !self.identity.is_operator);
+        self.named.clone().or_else(own)
+    }
+
+    /// Records in the audit log what the caller has done to an app, or to the installation.
+    pub async fn note(
+        &self,
+        app: Option<AppName>,
+        action: Action,
+        target: Option<String>,
+        details: Value,
+    ) {
+        let actor = Actor::from(&*self.identity);
+        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
+    }
+}
+
+impl<N: Needs> FromRequest for Anyone<N> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let state = state(&request);
+            let identity = auth::identity(&request, state).await?;
+            let named = auth::named_app(&request, state, &identity)?;
+            if identity.may(N::SCOPE) {
+                let scope = PhantomData;
+                return Ok(Self { identity, named, request: request.clone(), scope });
+            }
+            Err(lacks(N::SCOPE).into())
+        }
+        .boxed_local()
+    }
+}
+
+/// A caller of `/internal`, proven by `X-Server-Key` or by a console session begun with such a key.
+pub struct InternalCaller {
+    identity: Arc<Identity>,
+    request: HttpRequest,
+}
+
+impl InternalCaller {
+    /// Records in the audit log what the caller has done to the installation.
+    pub async fn note(&self, action: Action, details: Value) {
+        let actor = Actor::from(&*self.identity);
+        let done = Done { app: None, actor, action, target: None, details };
+        deeds::record(&self.request, done).await;
+    }
+}
 
 impl FromRequest for InternalCaller {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut keys = request.headers().get_all("X-Server-Key").map(|value| value.as_bytes());
-        // Of two keys, neither counts.
-        let key = keys.next().filter(|_| keys.next().is_none());
-        let known = state(request).keyring.check_internal(key);
-        ready(known.map(|()| Self).map_err(ApiError::internal))
+        let request = request.clone();
+        async move {
+            let identity = internal(&request).await.map_err(ApiError::internal)?;
+            Ok(Self { identity, request })
+        }
+        .boxed_local()
     }
+}
+
+async fn internal(request: &HttpRequest) -> Result<Arc<Identity>, Error> {
+    let (state, headers) = (state(request), request.headers());
+    if !headers.contains_key(SERVER_KEY) && headers.contains_key(COOKIE) {
+        let session = auth::of_cookie(request, state).await?;
+        if let Some((_, identity)) = session.filter(|(_, identity)| identity.is_operator) {
+            return Ok(Arc::new(identity));
+        }
+    }
+    state.keyring.operator(headers)
 }
 
 /// A JSON body.

@@ -23,15 +23,19 @@ pub enum End {
 
 impl Desk {
     /// Takes in how a push ended, and decides what becomes of its device.
-    pub fn judge(&self, job: &mut Job, answer: Answer) -> End {
+    pub fn judge(&self, job: &mut Job, answer: Answer, begun: Instant) -> End {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(begun);
         if answer == Answer::Accepted {
+            self.count_pace(job, now);
             let mut state = self.lock();
+            state.meter.answered(&answer, took, now);
+            state.meter.settled(&Outcome::Accepted);
             state.breaker.answered();
             state.refused = None;
             count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
         }
-        let now = Instant::now();
         let refused = match &answer {
             Answer::BadCredential { reason } => Some(reason.clone()),
             _ => None,
@@ -39,6 +43,7 @@ impl Desk {
         let is_refusal = answer.is_refusal();
         let (registered_at, jitter) = (job.target().registered_at, rand::random());
         let mut state = self.lock();
+        state.meter.answered(&answer, took, now);
         // While the provider is known to be out of order, a try is a probe, and no device's own.
         job.attempts += u32::from(!state.breaker.is_open());
         let attempt = job.attempts.max(1);
@@ -51,8 +56,15 @@ impl Desk {
         job.note(is_refusal, &verdict, state.guard.is_stopped());
         note_token(&mut state, &verdict, job);
         match verdict.next {
-            Next::Settle(outcome) => End::Settled(outcome),
-            Next::Retry(wait) => End::Later(now + wait),
+            Next::Settle(outcome) => {
+                state.meter.settled(&outcome);
+                self.count_pace(job, now);
+                End::Settled(outcome)
+            }
+            Next::Retry(wait) => {
+                state.meter.retried();
+                End::Later(now + wait)
+            }
         }
     }
 
@@ -75,6 +87,20 @@ impl Desk {
                     job.leave();
                 }
             }
+        }
+    }
+
+    /// Counts a push that ends here without an answer.
+    pub fn count_given_up(&self, job: &Job, outcome: &Outcome) {
+        self.lock().meter.settled(outcome);
+        self.count_pace(job, Instant::now());
+    }
+
+    /// One more of the last second's pushes, of the desk and of its campaign.
+    pub(super) fn count_pace(&self, job: &Job, now: Instant) {
+        self.pace.add(1, now);
+        if let Some(campaign) = job.campaign_pace() {
+            campaign.add(1, now);
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     job::{Job, Ticket},
+    meter::Meter,
     queue::Queue,
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     engine::{
         breaker::{Breaker, Pass},
         direct::{DirectOutcome, Place, Single},
+        pace::Pace,
         page::PageWork,
         prune_guard::PruneGuard,
         rate_limit::{self, RateLimiter},
@@ -45,8 +47,6 @@ const SINGLE_PROBES: usize = 4;
 const REFUSED_PROBE: Duration = Duration::from_secs(5);
 /// How long such a push may take to be answered before another is sent.
 const PROBE_PATIENCE: Duration = Duration::from_secs(15);
-/// How long a refusal is told of after the last push that was refused.
-const REFUSAL_TOLD: Duration = Duration::from_secs(30);
 
 /// The desk of one sender: one app through one provider.
 pub struct Desk {
@@ -60,10 +60,12 @@ pub struct Desk {
     pub room: Notify,
     /// The paces it goes by.
     pub rates: DeskRates,
+    /// Pushes that ended in the last second.
+    pub pace: Pace,
     pub(super) policy: RetryPolicy,
     in_flight: AtomicUsize,
     /// Direct pushes here, waiting or under way.
-    single: Arc<AtomicUsize>,
+    pub(super) single: Arc<AtomicUsize>,
     /// Whether it was taken down.
     closed: AtomicBool,
     state: Mutex<State>,
@@ -84,6 +86,7 @@ pub(super) struct State {
     pub(super) queue: Queue,
     pub(super) breaker: Breaker,
     pub(super) guard: PruneGuard,
+    pub(super) meter: Meter,
     pub(super) prunes: Vec<PruneOrder>,
     pub(super) hold_until: Option<Instant>,
     pub(super) refused: Option<Refusal>,
@@ -124,11 +127,13 @@ impl Desk {
         rates: DeskRates,
         policy: RetryPolicy,
         prune_guard_percent: u32,
+        meter: Meter,
     ) -> Self {
         let state = State {
             queue: Queue::default(),
             breaker: Breaker::default(),
             guard: PruneGuard::new(prune_guard_percent),
+            meter,
             prunes: Vec::new(),
             hold_until: None,
             refused: None,
@@ -139,6 +144,7 @@ impl Desk {
             work: Notify::new(),
             room: Notify::new(),
             rates,
+            pace: Pace::default(),
             policy,
             in_flight: AtomicUsize::new(0),
             single: Arc::default(),
@@ -241,7 +247,7 @@ impl Desk {
         if let Some(refused) = &state.refused {
             if now < refused.next_probe {
                 let reason = refused.reason.clone();
-                return Self::fail_refused(state, &reason, now);
+                return self.fail_refused(state, &reason, now);
             }
             if let Some(until) = refused.probing_until.filter(|until| now < *until) {
                 return Step::Sleep(until);
@@ -266,9 +272,16 @@ impl Desk {
     }
 
     /// Ends some devices as refused without asking the provider.
-    fn fail_refused(mut state: MutexGuard<'_, State>, reason: &Reason, now: Instant) -> Step {
+    fn fail_refused(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        reason: &Reason,
+        now: Instant,
+    ) -> Step {
         let jobs = state.queue.take_turn(|_, waiting| waiting.min(16 * CHUNK));
+        state.meter.failed(reason, jobs.len() as u64);
         drop(state);
+        jobs.iter().for_each(|job| self.count_pace(job, now));
         jobs.into_iter().for_each(|job| job.refuse(reason.clone()));
         Step::Sleep(now)
     }
@@ -291,7 +304,7 @@ impl Desk {
             });
             if !jobs.is_empty() {
                 self.in_flight.fetch_add(jobs.len(), Ordering::Relaxed);
-                let ticket = |job| Ticket::new(job, Arc::clone(self));
+                let ticket = |job| Ticket::new(job, Arc::clone(self), now);
                 return Step::Push(jobs.into_iter().map(ticket).collect());
             }
             let at = now + wait;
@@ -321,53 +334,6 @@ impl Desk {
         let (allowed, changed) = state.guard.decide();
         let orders = std::mem::take(&mut state.prunes);
         (if allowed { orders } else { Vec::new() }, changed.then_some(allowed))
-    }
-
-    /// Why its provider cannot be sent to, or only slowly.
-    pub fn trouble(&self) -> Option<String> {
-        self.outage().or_else(|| {
-            let until = self.lock().hold_until.filter(|until| *until > Instant::now())?;
-            let left = until.saturating_duration_since(Instant::now()).as_secs();
-            let provider = self.transport.provider().name();
-            Some(format!("{}: {provider} asks for a slower pace; {left} s left", self.app))
-        })
-    }
-
-    /// Why its provider cannot be sent to.
-    pub fn outage(&self) -> Option<String> {
-        let state = self.lock();
-        let provider = self.transport.provider().name();
-        let told = |refused: &&Refusal| {
-            !state.queue.is_empty() || Instant::now() < refused.next_probe + REFUSAL_TOLD
-        };
-        if let Some(refused) = state.refused.as_ref().filter(told) {
-            let reason = refused.reason.as_str();
-            return Some(format!("{}: {provider} refuses the credentials: {reason}", self.app));
-        }
-        let open = state.breaker.is_open();
-        open.then(|| format!("{}: {provider} does not answer as it should", self.app))
-    }
-
-    /// What the desk holds, for people to look at.
-    pub fn observe(&self) -> serde_json::Value {
-        let state = self.lock();
-        let (waiting, later) = state.queue.lengths();
-        serde_json::json!({
-            "waiting": waiting,
-            "waiting_for_another_try": later,
-            "in_flight": self.in_flight(),
-            "direct": self.single.load(Ordering::Relaxed),
-            "breaker_open": state.breaker.is_open(),
-            "held_for_secs": state
-                .hold_until
-                .map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64()),
-            "pruning_stopped": state.guard.is_stopped(),
-            "credentials_refused": state.refused.as_ref().map(|refused| refused.reason.as_str()),
-            "credentials_asked_again":
-                state.refused.as_ref().map(|refused| refused.next_probe <= Instant::now()),
-            "per_second": self.rates.provider.per_second(),
-            "transport": self.transport.state(),
-        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::desk::Desk;
 use crate::{
     domain::{
@@ -12,7 +14,9 @@ use crate::{
         ids::NotificationId,
         outcome::{Answer, Outcome, Reason},
     },
-    engine::{direct::Single, page::PageWork, rate_limit::RateLimiter, verdict::Verdict},
+    engine::{
+        direct::Single, pace::Pace, page::PageWork, rate_limit::RateLimiter, verdict::Verdict,
+    },
     transport::Rendered,
 };
 
@@ -75,6 +79,14 @@ impl Job {
     pub fn own_rate(&self) -> Option<&RateLimiter> {
         match &self.part_of {
             PartOf::Page { page, .. } => Some(&page.run.rate),
+            PartOf::Nothing(_) => None,
+        }
+    }
+
+    /// Where its campaign counts the last second's outcomes.
+    pub fn campaign_pace(&self) -> Option<&Pace> {
+        match &self.part_of {
+            PartOf::Page { page, .. } => Some(&page.run.pace),
             PartOf::Nothing(_) => None,
         }
     }
@@ -148,12 +160,13 @@ impl Job {
 pub struct Ticket {
     job: Option<Job>,
     desk: Arc<Desk>,
+    begun: Instant,
 }
 
 impl Ticket {
     /// A push that begins; the desk counts it as in flight until the ticket is gone.
-    pub fn new(job: Job, desk: Arc<Desk>) -> Self {
-        Self { job: Some(job), desk }
+    pub fn new(job: Job, desk: Arc<Desk>, begun: Instant) -> Self {
+        Self { job: Some(job), desk, begun }
     }
 
     /// What is pushed; none where the campaign was stopped since.
@@ -165,7 +178,7 @@ impl Ticket {
     /// it, so that a panic in between puts it back.
     pub fn conclude(mut self, answer: Answer) {
         let Some(job) = &mut self.job else { return };
-        let end = self.desk.judge(job, answer);
+        let end = self.desk.judge(job, answer, self.begun);
         if let Some(job) = self.job.take() {
             self.desk.end(job, end);
         }
@@ -180,7 +193,9 @@ impl Drop for Ticket {
         if !job.is_wanted() {
             job.leave();
         } else if job.deaths >= MAX_DEATHS {
-            job.settle(Outcome::Failed(Reason::new("internal_error")));
+            let outcome = Outcome::Failed(Reason::new("internal_error"));
+            self.desk.count_given_up(&job, &outcome);
+            job.settle(outcome);
         } else {
             self.desk.put_back(job);
         }

@@ -2,9 +2,11 @@
 //! pushes as rates, window and breaker allow; its actor keeps the pump alive, gives dead tokens up and
 //! tells what it is doing.
 
+mod account;
 mod conclude;
 mod desk;
 mod job;
+mod meter;
 mod pump;
 mod queue;
 
@@ -12,9 +14,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 
 pub use desk::{Desk, DeskRates};
+pub use meter::Meter;
 
 use self::job::Job;
 use super::{
@@ -94,6 +97,7 @@ impl Senders {
                 None => jobs.into_iter().for_each(Job::forsake),
             }
         }
+        run.pace.add(u32::try_from(settled.len()).unwrap_or(u32::MAX), Instant::now());
         settled.into_iter().for_each(|(index, outcome)| page.settle(index, outcome));
     }
 

@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub use draft::{CreationKey, NotificationEdit};
+pub use moves::Moved;
 pub use reports::ReportedEvents;
 
 /// The use cases of notifications.

@@ -8,6 +8,7 @@ use super::{NotificationView, Notifications, content::check_rate, view};
 use crate::{
     domain::{
         Error, ErrorKind, Result, audience,
+        audit::Action,
         campaign::{FailureFilter, RoundPlan},
         ids::{AppName, NotificationId},
         notification::{Notification, Status},
@@ -36,6 +37,31 @@ pub(super) struct Changed {
     pub(super) now: Notification,
 }
 
+/// A notification that was moved, or, where a key was used again, as it was after the first time.
+pub struct Moved {
+    before: Status,
+    /// It as it is now.
+    pub view: NotificationView,
+}
+
+impl Moved {
+    /// Whether it was in another state before.
+    pub fn is_new(&self) -> bool {
+        self.before != self.view.notification.status
+    }
+
+    /// What was done to it, for the audit log.
+    pub fn action(&self) -> Action {
+        match (self.before, self.view.notification.status) {
+            (_, Status::Deleted) => Action::NotificationDeleted,
+            (_, Status::Paused) => Action::NotificationPaused,
+            (_, Status::Draft) => Action::NotificationUnscheduled,
+            (Status::Paused | Status::Error, _) => Action::NotificationResumed,
+            _ => Action::NotificationLaunched,
+        }
+    }
+}
+
 impl Notifications {
     /// Launches a DRAFT: LAUNCHED when its time has come, QUEUED until then. Anything else is a
     /// conflict, unless `key` was used for this launch before: then it answers as it did.
@@ -45,7 +71,7 @@ impl Notifications {
         uuid: NotificationId,
         key: Option<&str>,
         now: Timestamp,
-    ) -> Result<NotificationView> {
+    ) -> Result<Moved> {
         let key = key.map(|key| IdempotencyKey {
             key: format!("launch:{uuid}:{key}"),
             digest: String::from("launch"),
@@ -67,7 +93,7 @@ impl Notifications {
             })
             .await?;
         self.engine.nudge();
-        view(&self.stores, launched.now).await
+        self.moved(launched).await
     }
 
     /// Moves a notification as a caller may. LAUNCHED from DRAFT or QUEUED means now: a schedule that
@@ -78,7 +104,7 @@ impl Notifications {
         uuid: NotificationId,
         next: Status,
         now: Timestamp,
-    ) -> Result<NotificationView> {
+    ) -> Result<Moved> {
         let stops = matches!(next, Status::Paused | Status::Deleted);
         let changed = self
             .change(app, uuid, None, |notification| {
@@ -102,7 +128,12 @@ impl Notifications {
         } else {
             self.engine.nudge();
         }
-        view(&self.stores, changed.now).await
+        self.moved(changed).await
+    }
+
+    async fn moved(&self, changed: Changed) -> Result<Moved> {
+        let Changed { before, now } = changed;
+        Ok(Moved { before, view: view(&self.stores, now).await? })
     }
 
     /// Sets or lifts a campaign's own rate, for pushes under way too.

@@ -19,7 +19,7 @@ use crate::{
     domain::{
         Result,
         audience::Clause,
-        campaign::{FailureFilter, PageRecord, RoundPlan, Shard, ShardKey, Span, TargetPage},
+        campaign::{self, FailureFilter, PageRecord, RoundPlan, Shard, ShardKey, Span, TargetPage},
         ids::{AppName, DeviceId, NotificationId},
         tally::Tally,
         timestamp::Timestamp,
@@ -105,7 +105,7 @@ impl CampaignLedger for Embedded {
     }
 
     async fn tally(&self, notification: NotificationId) -> Result<Tally> {
-        Ok(shards::tally(&self.shards(notification).await?))
+        Ok(campaign::total(&self.shards(notification).await?))
     }
 
     async fn failures(

@@ -9,6 +9,7 @@
 
 mod apps;
 mod audiences;
+mod audit;
 mod device_row;
 mod devices;
 mod documents;
@@ -30,6 +31,7 @@ mod readers;
 mod register;
 mod schema;
 mod shards;
+mod suggestions;
 mod targets;
 mod work;
 mod writer;
@@ -126,7 +128,9 @@ impl Embedded {
             ledger: Arc::new(self.clone()),
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
+            audit: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            suggestions: Arc::new(self.clone()),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::failure::OrFailed;
 use crate::domain::{Error, Result};
 
 /// Each step takes a file from the version of its index to the next. Steps are only ever added.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// What a page reader needs stands first in `devices`, so that SQLite need not walk past the rest.
 const VERSION_1: &str = "
@@ -141,6 +141,21 @@ CREATE TABLE documents (
     PRIMARY KEY (kind, app, key)
 ) WITHOUT ROWID;
 CREATE INDEX documents_by_end ON documents (expires_at) WHERE expires_at IS NOT NULL;
+";
+
+/// Who did what. `body` is the whole entry as JSON.
+const VERSION_4: &str = "
+CREATE TABLE audit (
+    id TEXT PRIMARY KEY,
+    app TEXT,
+    action TEXT NOT NULL,
+    target TEXT,
+    body TEXT NOT NULL,
+    expires_at INTEGER
+) WITHOUT ROWID;
+CREATE INDEX audit_by_app ON audit (app, id);
+CREATE INDEX audit_by_target ON audit (target, id) WHERE target IS NOT NULL;
+CREATE INDEX audit_by_end ON audit (expires_at) WHERE expires_at IS NOT NULL;
 ";
 
 /// Brings the file to the current version; refuses one that a newer program wrote.

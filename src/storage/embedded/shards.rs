@@ -157,16 +157,6 @@ pub(super) fn checkpoint(work: &Work<'_>, campaign: i64, shard: &Shard) -> Resul
     Ok(())
 }
 
-/// The totals of a campaign: each round first takes back the failures it sent again.
-pub(super) fn tally(shards: &[Shard]) -> Tally {
-    let mut total = Tally::default();
-    for round in shards.chunk_by(|left, right| left.key.round == right.key.round) {
-        round.iter().for_each(|shard| total.take_back_failures(&shard.again));
-        round.iter().for_each(|shard| total.add(&shard.tally));
-    }
-    total
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

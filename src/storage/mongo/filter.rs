@@ -167,7 +167,7 @@ fn operator(comparison: Comparison) -> &'static str {
 
 /// The first text after all that begin with `prefix`, in the order of UTF-8 bytes, which is that of
 /// characters; none where there is no such text.
-fn after_prefix(prefix: &str) -> Option<String> {
+pub(super) fn after_prefix(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
         let next = u32::from(last) + 1;

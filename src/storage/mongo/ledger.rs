@@ -24,7 +24,7 @@ use crate::{
     domain::{
         Error, Result,
         audience::Clause,
-        campaign::{FailureFilter, PageRecord, RoundPlan, Shard, ShardKey, Span, TargetPage},
+        campaign::{self, FailureFilter, PageRecord, RoundPlan, Shard, ShardKey, Span, TargetPage},
         ids::{AppName, DeviceId, NotificationId},
         notification::Status,
         tally::Tally,
@@ -91,7 +91,7 @@ impl CampaignLedger for Mongo {
     }
 
     async fn tally(&self, notification: NotificationId) -> Result<Tally> {
-        Ok(shards::tally(&self.shards(notification).await?))
+        Ok(campaign::total(&self.shards(notification).await?))
     }
 
     async fn failures(

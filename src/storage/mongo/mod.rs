@@ -10,6 +10,7 @@
 
 mod apps;
 mod audiences;
+mod audit;
 mod commands;
 mod core;
 mod desk;
@@ -36,6 +37,7 @@ mod schema;
 mod sequences;
 mod shards;
 mod spread;
+mod suggestions;
 mod targets;
 mod writer;
 
@@ -143,7 +145,9 @@ impl Mongo {
             ledger: Arc::new(self.clone()),
             rates: Arc::new(self.clone()),
             documents: Arc::new(self.clone()),
+            audit: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
+            suggestions: Arc::new(self.clone()),
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) const APPS: &str = "apps";
 pub(super) const APP_NUMBERS: &str = "app_numbers";
 /// Small documents of dialects and of the console.
 pub(super) const DOCUMENTS: &str = "documents";
+/// Who did what.
+pub(super) const AUDIT: &str = "audit";
 pub(super) const SEQUENCES: &str = "sequences";
 /// Holds the one document that has every changed rate.
 pub(super) const RATES: &str = "rates";
@@ -33,7 +35,7 @@ pub(super) const LABELS: &str = "labels";
 pub(super) const HEALTH: &str = "health";
 
 /// Every collection of the store.
-pub(super) const ALL: [&str; 12] = [
+pub(super) const ALL: [&str; 13] = [
     DEVICES,
     NOTIFICATIONS,
     LEDGER,
@@ -42,6 +44,7 @@ pub(super) const ALL: [&str; 12] = [
     APPS,
     APP_NUMBERS,
     DOCUMENTS,
+    AUDIT,
     SEQUENCES,
     RATES,
     LABELS,
@@ -126,7 +129,7 @@ async fn check_version(database: &Database) -> Result<()> {
     Ok(())
 }
 
-fn indexes() -> [(&'static str, Vec<IndexModel>); 5] {
+fn indexes() -> [(&'static str, Vec<IndexModel>); 6] {
     // Numbers are unique by how they are drawn; checking it again would cost a search for each device.
     let devices = vec![
         unique(BY_EXTERNAL_ID, doc! { "a": 1, "x": 1 }, None),
@@ -149,16 +152,27 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 5] {
     let rounds = vec![plain("by_app", doc! { "a": 1 })];
     let events =
         vec![plain("by_device", doc! { "a": 1, "n": 1 }), plain("by_campaign", doc! { "c": 1 })];
-    let end =
-        IndexOptions::builder().name("by_end".to_owned()).expire_after(Duration::ZERO).build();
-    let documents = vec![IndexModel::builder().keys(doc! { "x": 1 }).options(end).build()];
+    let documents = vec![ending()];
+    let audit = vec![
+        plain("by_app", doc! { "a": 1, "_id": 1 }),
+        plain("by_target", doc! { "t": 1, "_id": 1 }),
+        ending(),
+    ];
     [
         (DEVICES, devices),
         (NOTIFICATIONS, notifications),
         (ROUNDS, rounds),
         (EVENTS, events),
         (DOCUMENTS, documents),
+        (AUDIT, audit),
     ]
+}
+
+/// The server removes what is over.
+fn ending() -> IndexModel {
+    let end =
+        IndexOptions::builder().name("by_end".to_owned()).expire_after(Duration::ZERO).build();
+    IndexModel::builder().keys(doc! { "x": 1 }).options(end).build()
 }
 
 fn plain(name: &str, keys: Document) -> IndexModel {

@@ -227,16 +227,6 @@ fn read(row: &Document, notification: NotificationId) -> Result<Shard> {
     })
 }
 
-/// The totals of a campaign: each round first takes back the failures it sent again.
-pub(super) fn tally(shards: &[Shard]) -> Tally {
-    let mut total = Tally::default();
-    for round in shards.chunk_by(|left, right| left.key.round == right.key.round) {
-        round.iter().for_each(|shard| total.take_back_failures(&shard.again));
-        round.iter().for_each(|shard| total.add(&shard.tally));
-    }
-    total
-}
-
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal("write JSON", error))
 }

@@ -1,9 +1,10 @@
 //! Wire cases: data files of requests and the answers they must have, run against a real server.
 //!
 //! A file is `{about, settings, steps}`. A step is `{request, headers, sign, body | raw | bytes, status,
-//! answer_headers, answer, save}`. `sign` signs it as Moxie's users do. `answer` is a subset: objects may hold more keys, lists must have
+//! answer_headers, answer, save, save_cookie, times}`. `sign` signs it as Moxie's users do. `answer` is a subset: objects may hold more keys, lists must have
 //! the same length. Text in angle brackets is a pattern (`<int>`, `<time>`, `<has TEXT>`, …, see
-//! `fits`). `save` keeps parts of the answer by JSON pointer, and `{name}` puts them in later steps.
+//! `fits`). `save` keeps parts of the answer by JSON pointer, `save_cookie` the cookie that it sets, and `{name}` puts
+//! them in later steps; `{host}` is the server's address. A step is sent `times` times.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -48,6 +49,14 @@ struct Step {
     answer: Option<Value>,
     #[serde(default)]
     save: BTreeMap<String, String>,
+    #[serde(default)]
+    save_cookie: Option<String>,
+    #[serde(default = "once")]
+    times: usize,
+}
+
+fn once() -> usize {
+    1
 }
 
 /// Runs every file of `cases/NAME` with these settings besides its own, made anew for each, and says
@@ -82,7 +91,9 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>, mut saved: Saved) ->
     settings.extend(case.settings.clone());
     let server = Server::start(&settings);
     let mut wrong = Vec::new();
-    for (number, step) in case.steps.iter().enumerate() {
+    saved.insert("host".into(), server.address().into());
+    let steps = case.steps.iter().enumerate();
+    for (number, step) in steps.flat_map(|step| std::iter::repeat_n(step, step.1.times)) {
         let answer = send(&server, step, &saved);
         let mut found = Vec::new();
         judge(step, &answer, &saved, &mut found);
@@ -94,6 +105,10 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>, mut saved: Saved) ->
         for (name, pointer) in &step.save {
             let value = answer.body.pointer(pointer).cloned().unwrap_or(Value::Null);
             saved.insert(name.clone(), value);
+        }
+        if let Some(name) = &step.save_cookie {
+            let set = answer.headers.get("set-cookie").and_then(|set| set.split(';').next());
+            saved.insert(name.clone(), set.unwrap_or_default().into());
         }
     }
     wrong
@@ -127,7 +142,7 @@ fn judge(step: &Step, answer: &Answer, saved: &Saved, wrong: &mut Vec<String>) {
     }
     for (name, pattern) in &step.answer_headers {
         let value = answer.headers.get(name).map(String::as_str).unwrap_or_default();
-        if !fits_text(pattern, value) {
+        if !fits_text(&fill_text(pattern, saved), value) {
             wrong.push(format!("the header {name} is {value:?}, not {pattern:?}"));
         }
     }
@@ -204,5 +219,8 @@ fn fits(pattern: &str, found: &Value) -> bool {
 
 fn fits_text(pattern: &str, text: &str) -> bool {
     let part = pattern.strip_prefix("<has ").and_then(|rest| rest.strip_suffix('>'));
+    if pattern == "<text>" {
+        return !text.is_empty();
+    }
     part.map_or_else(|| pattern == text, |part| text.contains(part))
 }

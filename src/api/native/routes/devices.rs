@@ -2,6 +2,8 @@
 
 use actix_web::web::Data;
 
+use serde_json::json;
+
 use super::Answer;
 use crate::{
     api::{
@@ -19,7 +21,7 @@ use crate::{
             },
         },
     },
-    domain::{device::Device, timestamp::Timestamp},
+    domain::{audit::Action, device::Device, timestamp::Timestamp},
     services::{EventField, EventQuery},
 };
 
@@ -64,6 +66,7 @@ pub async fn show(caller: Caller<Read>, state: Data<ApiState>, id: ExternalId) -
 /// `DELETE /devices/{external_id}`
 pub async fn remove(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
     state.services.devices.remove(caller.app(), &id.0).await?;
+    caller.note(Action::DeviceDeleted, &id.0, json!({})).await;
     Ok(answer::done())
 }
 

@@ -2,6 +2,8 @@
 
 use actix_web::web::Data;
 
+use serde_json::json;
+
 use super::Answer;
 use crate::{
     api::{
@@ -12,7 +14,7 @@ use crate::{
             wire::internal::{GlobalLimit, LogBody, SentCounts},
         },
     },
-    domain::timestamp::Timestamp,
+    domain::{audit::Action, timestamp::Timestamp},
 };
 
 /// `POST /internal/devices/logs/notification:add`: all of them or none; answers how many.
@@ -35,11 +37,12 @@ pub async fn report(
 
 /// `PUT /internal/limits`: the rate over every app; null is the settings' own again.
 pub async fn change_limits(
-    _: InternalCaller,
+    caller: InternalCaller,
     state: Data<ApiState>,
     body: Body<GlobalLimit>,
 ) -> Answer {
     let in_force = state.services.status.change_global_rate(body.0.global).await?;
+    caller.note(Action::LimitsChanged, json!({ "global": in_force })).await;
     Ok(answer::success(GlobalLimit { global: Some(in_force) }))
 }
 

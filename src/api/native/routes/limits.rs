@@ -2,14 +2,19 @@
 
 use actix_web::web::Data;
 
+use serde_json::json;
+
 use super::Answer;
-use crate::api::{
-    ApiState,
-    native::{
-        answer,
-        request::{Admin, Body, Caller},
-        wire::internal::LimitsBody,
+use crate::{
+    api::{
+        ApiState,
+        native::{
+            answer,
+            request::{Admin, Body, Caller},
+            wire::internal::LimitsBody,
+        },
     },
+    domain::audit::Action,
 };
 
 /// `GET /limits`
@@ -25,5 +30,7 @@ pub async fn change(
     body: Body<LimitsBody>,
 ) -> Answer {
     let change = body.0.into_domain();
-    Ok(answer::success(state.services.status.change_rates(caller.app(), change).await?))
+    let rates = state.services.status.change_rates(caller.app(), change).await?;
+    caller.note(Action::LimitsChanged, caller.app(), json!(rates)).await;
+    Ok(answer::success(rates))
 }

@@ -1,6 +1,8 @@
 //! The table of endpoints: each path, its verbs, and the handler of each. Handlers are in the file of
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
+mod audience;
+mod audit;
 mod devices;
 mod endpoint;
 mod internal;
@@ -42,6 +44,10 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/devices/{external_id}/notifications").get(devices::history))
         .service(at("/devices/{external_id}/events").post(devices::report_event))
 
+        .service(at("/audience/properties").get(audience::properties))
+        .service(at("/audience/values").get(audience::values))
+        .service(at("/audience/:explain").post(audience::explain))
+
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
         .service(at("/notifications/{uuid}/:launch").post(notifications::launch))
@@ -49,6 +55,10 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/notifications/{uuid}/status").put(notifications::set_status))
         .service(at("/notifications/{uuid}/rate_limit").put(notifications::set_rate))
         .service(at("/notifications/{uuid}/failures").get(notifications::failures))
+
+        .service(at("/notifications/{uuid}/timeline").get(notifications::timeline))
+
+        .service(at("/audit").get(audit::list))
 
         .service(at("/limits").get(limits::show).put(limits::change))
 

@@ -2,6 +2,8 @@
 
 use actix_web::web::Data;
 
+use serde_json::json;
+
 use super::Answer;
 use crate::{
     api::{
@@ -10,6 +12,7 @@ use crate::{
             answer,
             request::{Body, Caller, IdempotencyHeader, OptionalBody, Query, Read, Send, Uuid},
             wire::{
+                audit::TimelineJson,
                 enums::WireEnum,
                 notifications::{
                     FailureJson, NotificationBody, NotificationJson, RateBody, ResendBody,
@@ -19,12 +22,12 @@ use crate::{
         },
     },
     domain::{
-        Error, campaign::FailureFilter, device::DevicePlatform, notification::Status,
-        timestamp::Timestamp,
+        Error, audit::Action, campaign::FailureFilter, device::DevicePlatform,
+        notification::Status, timestamp::Timestamp,
     },
     services::{
         NotificationField, NotificationQuery,
-        notifications::{CreationKey, NotificationView},
+        notifications::{CreationKey, Moved, NotificationView},
     },
 };
 
@@ -47,7 +50,7 @@ pub async fn create(
 ) -> Answer {
     let (notifications, edit) = (&state.services.notifications, body.0.into_edit());
     let key = key.0.as_deref().map(|key| CreationKey::new(key, &edit));
-    shown(notifications.create(caller.app(), &edit, key, Timestamp::now()).await?)
+    shown(&notifications.create(caller.app(), &edit, key, Timestamp::now()).await?)
 }
 
 /// `GET /notifications`
@@ -65,7 +68,14 @@ pub async fn list(caller: Caller<Read>, state: Data<ApiState>, query: Query) -> 
 
 /// `GET /notifications/{uuid}`
 pub async fn show(caller: Caller<Read>, state: Data<ApiState>, uuid: Uuid) -> Answer {
-    shown(state.services.notifications.get(caller.app(), uuid.0).await?)
+    shown(&state.services.notifications.get(caller.app(), uuid.0).await?)
+}
+
+/// `GET /notifications/{uuid}/timeline`: what befell it, oldest first.
+pub async fn timeline(caller: Caller<Read>, state: Data<ApiState>, uuid: Uuid) -> Answer {
+    let view = state.services.notifications.get(caller.app(), uuid.0).await?;
+    let rows = state.services.audit.timeline(&view.notification, Timestamp::now()).await?;
+    Ok(answer::success(rows.iter().map(TimelineJson::new).collect::<Vec<_>>()))
 }
 
 /// `PUT /notifications/{uuid}`: changes a DRAFT.
@@ -76,7 +86,7 @@ pub async fn edit(
     body: Body<NotificationBody>,
 ) -> Answer {
     let (notifications, edit) = (&state.services.notifications, body.0.into_edit());
-    shown(notifications.edit(caller.app(), uuid.0, &edit, Timestamp::now()).await?)
+    shown(&notifications.edit(caller.app(), uuid.0, &edit, Timestamp::now()).await?)
 }
 
 /// `POST /notifications/{uuid}/:launch`: safe to repeat with an `Idempotency-Key`.
@@ -87,7 +97,7 @@ pub async fn launch(
     key: IdempotencyHeader,
 ) -> Answer {
     let (notifications, key) = (&state.services.notifications, key.0.as_deref());
-    shown(notifications.launch(caller.app(), uuid.0, key, Timestamp::now()).await?)
+    moved(&caller, notifications.launch(caller.app(), uuid.0, key, Timestamp::now()).await?).await
 }
 
 /// `POST /notifications/{uuid}/:resend`: to those that failed, by reason and platform.
@@ -98,7 +108,11 @@ pub async fn resend(
     body: OptionalBody<ResendBody>,
 ) -> Answer {
     let (notifications, filter) = (&state.services.notifications, body.0.into_filter());
-    shown(notifications.resend(caller.app(), uuid.0, filter, Timestamp::now()).await?)
+    let platform = filter.platform.map(DevicePlatform::name);
+    let details = json!({ "reason": filter.reason, "platform": platform });
+    let view = notifications.resend(caller.app(), uuid.0, filter, Timestamp::now()).await?;
+    caller.note(Action::NotificationResent, uuid.0, details).await;
+    shown(&view)
 }
 
 /// `PUT /notifications/{uuid}/status`
@@ -109,7 +123,8 @@ pub async fn set_status(
     body: Body<StatusBody>,
 ) -> Answer {
     let (notifications, next) = (&state.services.notifications, body.0.status.0);
-    shown(notifications.set_status(caller.app(), uuid.0, next, Timestamp::now()).await?)
+    let changed = notifications.set_status(caller.app(), uuid.0, next, Timestamp::now()).await?;
+    moved(&caller, changed).await
 }
 
 /// `PUT /notifications/{uuid}/rate_limit`
@@ -120,7 +135,9 @@ pub async fn set_rate(
     body: Body<RateBody>,
 ) -> Answer {
     let (notifications, rate) = (&state.services.notifications, body.0.rate_limit);
-    shown(notifications.set_rate(caller.app(), uuid.0, rate, Timestamp::now()).await?)
+    let view = notifications.set_rate(caller.app(), uuid.0, rate, Timestamp::now()).await?;
+    caller.note(Action::NotificationRateChanged, uuid.0, json!({ "rate_limit": rate })).await;
+    shown(&view)
 }
 
 /// `GET /notifications/{uuid}/failures`
@@ -146,6 +163,18 @@ fn platform(params: &mut crate::api::extract::Params) -> Result<Option<DevicePla
     DevicePlatform::from_text(&text).map(Some).ok_or_else(wrong)
 }
 
-fn shown(view: NotificationView) -> Answer {
-    Ok(answer::success(NotificationJson::new(&view)))
+/// Records a move, and shows what was moved. A launch that is asked for again with its key is none.
+async fn moved(caller: &Caller<Send>, moved: Moved) -> Answer {
+    let notification = &moved.view.notification;
+    if moved.is_new() {
+        let scheduled_at = notification.scheduled_at.map(Timestamp::to_rfc3339);
+        let status = notification.status.name();
+        let details = json!({ "status": status, "scheduled_at": scheduled_at });
+        caller.note(moved.action(), notification.uuid, details).await;
+    }
+    shown(&moved.view)
+}
+
+fn shown(view: &NotificationView) -> Answer {
+    Ok(answer::success(NotificationJson::new(view)))
 }

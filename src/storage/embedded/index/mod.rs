@@ -12,10 +12,11 @@ mod labels;
 mod load;
 mod merge;
 mod posting;
+mod suggest;
 mod values;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -110,7 +111,8 @@ struct AppIndex {
     alias: Values,
     timezone: Values,
     locale: Values,
-    properties: HashMap<Box<str>, Values>,
+    /// In the order of their keys, so that those that begin alike lie together.
+    properties: BTreeMap<Box<str>, Values>,
 }
 
 impl AppIndex {

@@ -128,6 +128,11 @@ pub(super) fn float_order(value: f64) -> i64 {
     bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
 }
 
+/// The float that [`float_order`] gave this order.
+pub(super) fn float_ordered(order: i64) -> f64 {
+    f64::from_bits((order ^ ((order >> 63).cast_unsigned() >> 1).cast_signed()).cast_unsigned())
+}
+
 /// The moment that a text names. Every form of a time begins with a year and a dash; the look at the
 /// first bytes spares other texts the parser.
 fn moment(text: &str) -> Option<Timestamp> {
@@ -147,5 +152,8 @@ mod tests {
             assert!(float_order(pair[0]) < float_order(pair[1]), "{pair:?}");
         }
         assert_eq!(float_order(0.0), float_order(-0.0));
+        for value in ordered {
+            assert_eq!(float_ordered(float_order(value)).to_bits(), value.to_bits());
+        }
     }
 }

@@ -1,0 +1,178 @@
+//! `/console/session`: signing in with a key, which is exchanged for a cookie, and out.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{COOKIE, HeaderValue, SET_COOKIE},
+    web::Data,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    api::{
+        ApiState, auth,
+        deeds::{self, Done},
+        native::{self, answer, error::ApiError, request::Body},
+        origin,
+    },
+    domain::{
+        Error, Result,
+        app::{Identity, Scope, Via},
+        audit::{Action, Actor},
+        ids::AppName,
+        timestamp::Timestamp,
+    },
+    services::{keys::KnownKey, sessions::Session},
+    settings::StorageKind,
+};
+
+type Answer = std::result::Result<HttpResponse, ApiError>;
+
+/// `POST /console/session`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    key: String,
+}
+
+/// Who is signed in.
+#[derive(Serialize)]
+struct SessionJson<'a> {
+    app: Option<&'a str>,
+    apps: Vec<String>,
+    operator: bool,
+    open: bool,
+    key_name: &'a str,
+    scopes: Vec<&'static str>,
+    csrf: String,
+    expires_at: Option<String>,
+    version: &'static str,
+    storage: &'static str,
+}
+
+/// `GET /console/session`: who the caller is; prolongs the cookie.
+pub async fn show(request: HttpRequest, state: Data<ApiState>) -> Answer {
+    // A key or an open installation needs no cookie.
+    let is_cookie = state.keyring.open().is_none()
+        && state.keyring.shown(request.headers())?.is_none()
+        && request.headers().contains_key(COOKIE);
+    if is_cookie {
+        let found = auth::of_cookie(&request, &state).await?;
+        let over = || Error::unauthenticated("the session has ended; sign in again");
+        let (session, identity) = found.ok_or_else(over)?;
+        return Ok(shown(&state, &identity, Some(&session)));
+    }
+    let identity = auth::identity(&request, &state).await?;
+    Ok(shown(&state, &identity, None))
+}
+
+/// `POST /console/session`: begins a session with a key.
+pub async fn begin(request: HttpRequest, state: Data<ApiState>, body: Body<SignIn>) -> Answer {
+    state.keyring.admit(request.headers())?;
+    auth::check_origin(&request, &state.server)?;
+    if let Some(open) = state.keyring.open() {
+        return Ok(shown(&state, open, None));
+    }
+    keep_pace(&request, &state)?;
+    let key = match admitted(&state, &body.0.key) {
+        Ok(key) => key,
+        Err((actor, error)) => {
+            let details = json!({ "reason": error.public_message() });
+            note(&request, None, actor, Action::SessionRefused, details).await;
+            return Err(error.into());
+        }
+    };
+    let session = begun(&request, &state, &key).await?;
+    let identity = Identity { via: Via::Session, ..Identity::clone(&key.identity) };
+    let (home, actor) = (identity.home.clone(), Actor::from(&identity));
+    note(&request, home, actor, Action::SessionBegun, json!({})).await;
+    Ok(shown(&state, &identity, Some(&session)))
+}
+
+/// The key of a secret, if it opens the console; else who was refused and why.
+fn admitted(state: &ApiState, secret: &str) -> std::result::Result<KnownKey, (Actor, Error)> {
+    let refused = |name: &str, error| (Actor { name: name.to_owned(), via: Via::Session }, error);
+    let unknown = || refused("unknown", Error::unauthenticated("the key is not known"));
+    let key = state.keyring.key_of(secret).ok_or_else(unknown)?;
+    if may_look(&key.identity) {
+        return Ok(key);
+    }
+    let error = Error::forbidden("a key with the scope `register` alone opens no console");
+    Err(refused(&key.identity.key_name, error))
+}
+
+async fn note(
+    request: &HttpRequest,
+    app: Option<AppName>,
+    actor: Actor,
+    action: Action,
+    details: Value,
+) {
+    deeds::record(request, Done { app, actor, action, target: None, details }).await;
+}
+
+/// `DELETE /console/session`: ends it. Without one, there is nothing to end.
+pub async fn end(request: HttpRequest, state: Data<ApiState>) -> Answer {
+    state.keyring.admit(request.headers())?;
+    if let Some((session, identity)) = auth::of_cookie(&request, &state).await? {
+        state.services.sessions.end(&session).await?;
+        let (home, actor) = (identity.home.clone(), Actor::from(&identity));
+        note(&request, home, actor, Action::SessionEnded, json!({})).await;
+    }
+    let mut answer = answer::done();
+    set_cookie(&mut answer, &auth::clearing_cookie());
+    Ok(answer)
+}
+
+/// Every other verb.
+pub async fn no_such_method(request: HttpRequest) -> HttpResponse {
+    native::no_such_method(&request, "GET, POST, DELETE")
+}
+
+async fn begun(request: &HttpRequest, state: &ApiState, key: &KnownKey) -> Result<Session> {
+    let secure = origin::is_secure(request, &state.server);
+    let sessions = &state.services.sessions;
+    sessions.begin(&key.key, &key.digest, secure, Timestamp::now()).await
+}
+
+fn keep_pace(request: &HttpRequest, state: &ApiState) -> Result<()> {
+    let Some(address) = origin::address(request, &state.server) else { return Ok(()) };
+    let paced = state.sign_ins.count(address, Instant::now());
+    paced.map_err(|secs| Error::limited(Duration::from_secs(secs)))
+}
+
+fn may_look(identity: &Identity) -> bool {
+    [Scope::Admin, Scope::Send, Scope::Read].iter().any(|scope| identity.scopes.contains(scope))
+}
+
+fn shown(state: &ApiState, identity: &Identity, session: Option<&Session>) -> HttpResponse {
+    let names = || state.services.apps.names().iter().map(ToString::to_string).collect();
+    let home = || identity.home.iter().map(ToString::to_string).collect();
+    let mut answer = answer::success(SessionJson {
+        app: identity.home.as_ref().map(|app| app.as_str()),
+        apps: if identity.is_operator { names() } else { home() },
+        operator: identity.is_operator,
+        open: identity.via == Via::Open,
+        key_name: &identity.key_name,
+        scopes: identity.scopes.iter().map(|scope| scope.name()).collect(),
+        csrf: session.map(Session::csrf).unwrap_or_default(),
+        expires_at: session.map(|session| session.expires_at.to_rfc3339()),
+        version: env!("CARGO_PKG_VERSION"),
+        storage: match state.storage {
+            StorageKind::Embedded => "embedded",
+            StorageKind::Mongodb => "mongodb",
+        },
+    });
+    if let Some(session) = session {
+        set_cookie(&mut answer, &auth::setting_cookie(session));
+    }
+    answer
+}
+
+fn set_cookie(answer: &mut HttpResponse, cookie: &str) {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        answer.headers_mut().insert(SET_COOKIE, cookie);
+    }
+}

@@ -1,0 +1,250 @@
+//! `GET /status` and `GET /ws/status`: an app's status, once or as it changes. The websocket is a thin
+//! thing: what is told comes from the feed, the same text for every watcher, and a watcher that does not
+//! read waits alone.
+
+use std::time::Duration;
+
+use actix_web::{
+    HttpRequest, HttpResponse, Resource,
+    http::header::ORIGIN,
+    web::{self, Data, Payload},
+};
+use actix_ws::{CloseCode, CloseReason, Closed, Message, MessageStream, ProtocolError, Session};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::{
+    api::{
+        ApiState,
+        extract::Params,
+        native::{
+            self, answer,
+            error::ApiError,
+            request::{Caller, Read},
+        },
+        origin,
+    },
+    domain::{
+        Error, Result,
+        ids::{AppName, NotificationId},
+    },
+    services::feed::{Feed, TICK, Watch},
+};
+
+/// How often a watcher is asked whether it is there.
+const PING: Duration = Duration::from_secs(15);
+/// How long a watcher may be silent, or not read, before it is given up.
+const SILENCE: Duration = Duration::from_secs(45);
+/// Longest message that a watcher may send, in bytes.
+const LONGEST_HEARD: usize = 4096;
+
+/// What a watcher may say.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+enum Heard {
+    /// Look at one notification, or with none at all of the app.
+    Watch { notification: Option<uuid::Uuid> },
+    /// Are you there?
+    Ping {},
+}
+
+/// What a watcher is told besides what the feed tells.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Told<'a> {
+    Hello { resume: &'a str, interval_ms: u128, node: &'a str },
+    Pong,
+    Error { reason: &'a str },
+}
+
+/// `/status`
+pub fn status_resource() -> Resource {
+    only_get(web::resource("/status").get(status))
+}
+
+/// `/ws/status`
+pub fn watch_resource() -> Resource {
+    only_get(web::resource("/ws/status").get(watch))
+}
+
+fn only_get(resource: Resource) -> Resource {
+    let refuse = |request: HttpRequest| async move { native::no_such_method(&request, "GET") };
+    resource.default_service(web::to(refuse))
+}
+
+/// `GET /status`
+async fn status(
+    caller: Caller<Read>,
+    request: HttpRequest,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, ApiError> {
+    Params::read(request.query_string())?.finish()?;
+    Ok(answer::success(state.services.feed.status(caller.app()).await?))
+}
+
+/// `GET /ws/status`. Who asks is settled here, by the same extraction as everywhere, and nowhere later.
+async fn watch(
+    caller: Caller<Read>,
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, ApiError> {
+    refuse_foreign_pages(&request, &state)?;
+    let asked = Asked::read(&request, caller.app())?;
+    let (feed, app) = (state.services.feed.clone(), caller.app().clone());
+    let watch = feed.watch(&app, asked.notification, asked.resume.as_deref()).await?;
+    let no_websocket = |_| Error::malformed("this is a websocket: ask for it with Upgrade");
+    let (response, session, heard) =
+        actix_ws::handle(&request, payload).map_err(|error| no_websocket(error.to_string()))?;
+    let heard = heard.max_frame_size(LONGEST_HEARD);
+    let watcher = Watcher { feed, app, watch, session, heard, heard_at: Instant::now() };
+    actix_web::rt::spawn(watcher.serve());
+    Ok(response)
+}
+
+/// A page of another site must not watch with the cookie of whoever looks at it; a browser says of every
+/// websocket which page asks.
+fn refuse_foreign_pages(request: &HttpRequest, state: &ApiState) -> Result<()> {
+    let mut origins = request.headers().get_all(ORIGIN);
+    let foreign = || Error::forbidden("pages of other sites are refused");
+    match (origins.next(), origins.next()) {
+        (None, _) => Ok(()),
+        (Some(origin), None) => {
+            let own = |text: &str| origin::is_own(request, &state.server, text);
+            origin.to_str().is_ok_and(own).then_some(()).ok_or_else(foreign)
+        }
+        (Some(_), Some(_)) => Err(foreign()),
+    }
+}
+
+/// What the query asks for.
+struct Asked {
+    notification: Option<NotificationId>,
+    resume: Option<String>,
+}
+
+impl Asked {
+    fn read(request: &HttpRequest, app: &AppName) -> Result<Self> {
+        let mut params = Params::read(request.query_string())?;
+        if params.take("app")?.is_some_and(|named| named != app.as_str()) {
+            return Err(Error::forbidden("app: the key is another app's"));
+        }
+        let not_a_uuid = |_| Error::invalid("notification", "must be a UUID");
+        let notification = params.take("notification")?;
+        let notification = notification.map(|text| text.parse().map_err(not_a_uuid)).transpose()?;
+        let resume = params.take("resume")?;
+        params.finish()?;
+        Ok(Self { notification: notification.map(NotificationId), resume })
+    }
+}
+
+/// One websocket.
+struct Watcher {
+    feed: Feed,
+    app: AppName,
+    watch: Watch,
+    session: Session,
+    heard: MessageStream,
+    heard_at: Instant,
+}
+
+/// Why a websocket ends: with a word for the other side, or without.
+struct End(Option<CloseReason>);
+
+impl From<Closed> for End {
+    fn from(_: Closed) -> Self {
+        Self(None)
+    }
+}
+
+impl Watcher {
+    async fn serve(mut self) {
+        let End(reason) = match self.talk().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        // Where it is gone already, there is nobody to tell.
+        let _ = tokio::time::timeout(PING, self.session.close(reason)).await;
+    }
+
+    async fn talk(&mut self) -> Result<std::convert::Infallible, End> {
+        self.greet().await?;
+        let mut pings = tokio::time::interval_at(Instant::now() + PING, PING);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                told = self.watch.next() => match told {
+                    Some(text) => self.tell(text.to_string()).await?,
+                    None => return Err(closing(CloseCode::Away, "the server is stopping")),
+                },
+                heard = self.heard.next() => self.hear(heard).await?,
+                _ = pings.tick() => {
+                    if self.heard_at.elapsed() > SILENCE {
+                        return Err(closing(CloseCode::Policy, "silent for too long"));
+                    }
+                    self.session.ping(b"").await?;
+                }
+            }
+        }
+    }
+
+    async fn greet(&mut self) -> Result<(), End> {
+        let (resume, node) = (self.watch.resume().to_owned(), self.feed.node().to_owned());
+        let interval_ms = TICK.as_millis();
+        self.say(&Told::Hello { resume: &resume, interval_ms, node: &node }).await
+    }
+
+    async fn hear(&mut self, heard: Option<Result<Message, ProtocolError>>) -> Result<(), End> {
+        let Some(heard) = heard else { return Err(End(None)) };
+        let heard = heard.map_err(|_| closing(CloseCode::Protocol, "the frame does not read"))?;
+        self.heard_at = Instant::now();
+        match heard {
+            Message::Text(text) => self.answer(&text).await,
+            Message::Ping(bytes) => Ok(self.session.pong(&bytes).await?),
+            Message::Pong(_) | Message::Nop => Ok(()),
+            Message::Close(reason) => Err(End(reason)),
+            Message::Binary(_) | Message::Continuation(_) => {
+                Err(closing(CloseCode::Unsupported, "messages are whole texts"))
+            }
+        }
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<(), End> {
+        match serde_json::from_str(text) {
+            Ok(Heard::Ping {}) => self.say(&Told::Pong).await,
+            Ok(Heard::Watch { notification }) => {
+                let notification = notification.map(NotificationId);
+                match self.feed.watch(&self.app, notification, None).await {
+                    Ok(watch) => {
+                        self.watch = watch;
+                        // Another stream, and another way back to it.
+                        self.greet().await
+                    }
+                    Err(error) => self.complain(&error.public_message()).await,
+                }
+            }
+            Err(error) => self.complain(&format!("the message does not read: {error}")).await,
+        }
+    }
+
+    async fn complain(&mut self, reason: &str) -> Result<(), End> {
+        self.say(&Told::Error { reason }).await
+    }
+
+    async fn say(&mut self, told: &Told<'_>) -> Result<(), End> {
+        // Plain members only: this cannot fail.
+        self.tell(serde_json::to_string(told).unwrap_or_default()).await
+    }
+
+    /// Waits for as long as a silence may be: what is told meanwhile, the feed lets it skip.
+    async fn tell(&mut self, text: String) -> Result<(), End> {
+        let told = tokio::time::timeout(SILENCE, self.session.text(text)).await;
+        let unread = |_| closing(CloseCode::Policy, "nothing was read for too long");
+        Ok(told.map_err(unread)??)
+    }
+}
+
+fn closing(code: CloseCode, description: &str) -> End {
+    End(Some(CloseReason { code, description: Some(description.to_owned()) }))
+}

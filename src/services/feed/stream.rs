@@ -1,0 +1,183 @@
+//! The streams of one app and the task that feeds them, and what a watcher holds of one. The task sleeps
+//! while nobody watches, and ends when nobody has for a while.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::{
+    sync::{
+        Notify,
+        broadcast::{self, error::RecvError},
+    },
+    time::{Instant, MissedTickBehavior},
+};
+
+use super::{
+    Shared, TICK,
+    source::Source,
+    topic::{Joined, Text, Topic},
+};
+use crate::domain::{
+    Result,
+    ids::{AppName, NotificationId},
+};
+
+/// How long a stream is kept for watchers to come back to.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// The streams of one app.
+pub struct AppFeed {
+    source: tokio::sync::Mutex<Source>,
+    streams: Mutex<HashMap<Option<NotificationId>, Stream>>,
+    joined: Notify,
+}
+
+struct Stream {
+    topic: Arc<Topic>,
+    watched_at: Instant,
+}
+
+impl AppFeed {
+    /// Nobody watches yet.
+    pub fn new(source: Source) -> Self {
+        let source = tokio::sync::Mutex::new(source);
+        Self { source, streams: Mutex::default(), joined: Notify::new() }
+    }
+
+    /// Joins a stream, all of the app's or one notification's.
+    pub fn watch(&self, notification: Option<NotificationId>, resume: Option<&str>) -> Watch {
+        let mut streams = self.streams();
+        let stream = streams.entry(notification).or_insert_with(|| Stream {
+            topic: Arc::new(Topic::new()),
+            watched_at: Instant::now(),
+        });
+        let topic = &stream.topic;
+        let seen = resume.and_then(|text| {
+            let (epoch, seq) = text.rsplit_once('.')?;
+            seq.parse().ok().filter(|_| topic.is_epoch(epoch))
+        });
+        let joined = topic.join(seen);
+        self.joined.notify_one();
+        Watch::new(topic, joined)
+    }
+
+    /// Whether anybody watches.
+    pub fn is_watched(&self) -> bool {
+        self.streams().values().any(|stream| stream.topic.watchers() > 0)
+    }
+
+    /// The status now.
+    pub async fn status(&self) -> Result<Value> {
+        Ok(self.source.lock().await.look(&BTreeSet::new()).await?.all())
+    }
+
+    /// Tells every stream that is watched the status as it is now.
+    async fn tick(&self) {
+        let watched = self.watched();
+        let besides = watched.iter().filter_map(|(notification, _)| *notification).collect();
+        let mut source = self.source.lock().await;
+        let picture = match source.look(&besides).await {
+            Ok(picture) => picture,
+            // Nothing was ever read; the next tick tries again.
+            Err(error) => return tracing::debug!(%error, "the status cannot be told"),
+        };
+        let (picture, source) = (&picture, &*source);
+        join_all(watched.into_iter().map(|(notification, topic)| async move {
+            topic.tell(match notification {
+                Some(uuid) => picture.of(uuid, source.actors_of(uuid).await),
+                None => picture.all(),
+            });
+        }))
+        .await;
+    }
+
+    /// The streams that are watched now. Those that nobody has watched for long are dropped.
+    fn watched(&self) -> Vec<(Option<NotificationId>, Arc<Topic>)> {
+        let (mut streams, now) = (self.streams(), Instant::now());
+        let is_watched = |stream: &Stream| stream.topic.watchers() > 0;
+        streams.values_mut().filter(|stream| is_watched(stream)).for_each(|stream| {
+            stream.watched_at = now;
+        });
+        streams.retain(|_, stream| now - stream.watched_at < LINGER);
+        let watched = streams.iter().filter(|(_, stream)| is_watched(stream));
+        watched.map(|(of, stream)| (*of, Arc::clone(&stream.topic))).collect()
+    }
+
+    fn streams(&self) -> MutexGuard<'_, HashMap<Option<NotificationId>, Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Feeds an app's streams for as long as anybody watches, and a little longer.
+pub async fn run(feed: Arc<AppFeed>, shared: Weak<Shared>, app: AppName) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.engine.is_stopping() {
+            shared.apps().remove(&app);
+            return;
+        }
+        if feed.is_watched() {
+            drop(shared);
+            ticks.tick().await;
+            feed.tick().await;
+            continue;
+        }
+        tokio::select! {
+            () = feed.joined.notified() => ticks.reset_immediately(),
+            () = tokio::time::sleep(LINGER) => {
+                let mut apps = shared.apps();
+                // Joined under this lock.
+                if !feed.is_watched() {
+                    apps.remove(&app);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// One watcher's part in a stream.
+pub struct Watch {
+    topic: Weak<Topic>,
+    resume: String,
+    first: VecDeque<Text>,
+    rest: broadcast::Receiver<Text>,
+}
+
+impl Watch {
+    fn new(topic: &Arc<Topic>, joined: Joined) -> Self {
+        let Joined { resume, first, rest } = joined;
+        Self { topic: Arc::downgrade(topic), resume, first: first.into(), rest }
+    }
+
+    /// What to say to come back here later.
+    pub fn resume(&self) -> &str {
+        &self.resume
+    }
+
+    /// The next message; none when the feed has ended. Whoever asks too seldom gets a snapshot in the
+    /// place of what it missed. Nothing is lost where the future is dropped.
+    pub async fn next(&mut self) -> Option<Text> {
+        loop {
+            if let Some(text) = self.first.pop_front() {
+                return Some(text);
+            }
+            match self.rest.recv().await {
+                Ok(text) => return Some(text),
+                Err(RecvError::Closed) => return None,
+                Err(RecvError::Lagged(_)) => {
+                    let joined = self.topic.upgrade()?.join(None);
+                    self.first = joined.first.into();
+                    self.rest = joined.rest;
+                }
+            }
+        }
+    }
+}

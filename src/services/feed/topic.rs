@@ -1,0 +1,230 @@
+//! One stream of an app's status, for all who watch it: the latest, the patches that led to it, and
+//! where new ones are heard. Whoever falls behind skips to a snapshot; nobody is waited for.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+use super::patch;
+
+/// Messages that a watcher may be behind before it skips.
+const BEHIND: usize = 32;
+/// Patches kept for those who come back, at the most.
+const KEPT_PATCHES: usize = 240;
+/// Their length together, at the most.
+const KEPT_BYTES: usize = 512 * 1024;
+/// Members that are about the moment alone: where nothing else has changed, nothing is told but now
+/// and then.
+const OF_THE_MOMENT: [&str; 1] = ["at"];
+/// How many statuses in a row may differ in the moment alone before they are told.
+const QUIET: u32 = 4;
+
+/// A message to a watcher, as JSON; the same text for all.
+pub type Text = Arc<str>;
+
+/// One stream.
+pub struct Topic {
+    epoch: String,
+    sender: broadcast::Sender<Text>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Counts the statuses told.
+    seq: u64,
+    latest: Option<Value>,
+    /// The latest written down, once somebody has asked for it.
+    snapshot: Option<Text>,
+    /// The patches that led to it, oldest first.
+    patches: VecDeque<(u64, Text)>,
+    bytes: usize,
+    quiet: u32,
+}
+
+/// What a watcher joins with: what it must hear first, and where it hears the rest.
+pub struct Joined {
+    /// How to come back here.
+    pub resume: String,
+    /// To be told first.
+    pub first: Vec<Text>,
+    /// Everything after it.
+    pub rest: broadcast::Receiver<Text>,
+}
+
+impl Topic {
+    /// A stream on which nothing was told yet.
+    pub fn new() -> Self {
+        let epoch = uuid::Uuid::new_v4().simple().to_string();
+        Self { epoch, sender: broadcast::Sender::new(BEHIND), state: Mutex::default() }
+    }
+
+    /// Whether a resume text of this epoch is meant for this stream.
+    pub fn is_epoch(&self, epoch: &str) -> bool {
+        self.epoch == epoch
+    }
+
+    /// How many watch.
+    pub fn watchers(&self) -> usize {
+        self.sender.receiver_count()
+    }
+
+    /// Joins, after the status of number `seen` where that is given and still told of. Before the first
+    /// status there is nothing to be told first.
+    pub fn join(&self, seen: Option<u64>) -> Joined {
+        let mut state = self.lock();
+        let first = seen.and_then(|seen| state.since(seen)).unwrap_or_else(|| state.snapshot());
+        let resume = format!("{}.{}", self.epoch, seen.unwrap_or(state.seq));
+        // Under the lock: what is told from now on is heard.
+        Joined { resume, first, rest: self.sender.subscribe() }
+    }
+
+    /// Tells the next status.
+    pub fn tell(&self, status: Value) {
+        let mut state = self.lock();
+        let Some(before) = &state.latest else {
+            state.seq += 1;
+            state.latest = Some(status);
+            // Whoever has joined already waits for this.
+            let first = state.snapshot();
+            first.into_iter().for_each(|text| drop(self.sender.send(text)));
+            return;
+        };
+        let Some(patch) = patch::difference(before, &status) else { return };
+        if is_of_the_moment(&patch) && state.quiet + 1 < QUIET {
+            state.quiet += 1;
+            return;
+        }
+        state.quiet = 0;
+        state.seq += 1;
+        let message = json!({ "type": "delta", "seq": state.seq, "patch": patch });
+        let text: Text = message.to_string().into();
+        state.latest = Some(status);
+        state.snapshot = None;
+        state.keep(Arc::clone(&text));
+        // Nobody to hear it is no trouble.
+        let _ = self.sender.send(text);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The patches after that one; none where not all of them are held.
+    fn since(&self, seen: u64) -> Option<Vec<Text>> {
+        let oldest = self.patches.front().map_or(self.seq + 1, |(seq, _)| *seq);
+        let is_held =
+            self.latest.is_some() && (oldest.saturating_sub(1)..=self.seq).contains(&seen);
+        let after = self.patches.iter().filter(|(seq, _)| *seq > seen);
+        is_held.then(|| after.map(|(_, text)| Arc::clone(text)).collect())
+    }
+
+    fn snapshot(&mut self) -> Vec<Text> {
+        let Some(latest) = &self.latest else { return Vec::new() };
+        let written = self.snapshot.get_or_insert_with(|| {
+            json!({ "type": "snapshot", "seq": self.seq, "status": latest }).to_string().into()
+        });
+        vec![Arc::clone(written)]
+    }
+
+    fn keep(&mut self, text: Text) {
+        self.bytes += text.len();
+        self.patches.push_back((self.seq, text));
+        while self.patches.len() > KEPT_PATCHES || self.bytes > KEPT_BYTES {
+            let Some((_, oldest)) = self.patches.pop_front() else { return };
+            self.bytes -= oldest.len();
+        }
+    }
+}
+
+/// Whether a patch says nothing but that time has passed.
+fn is_of_the_moment(patch: &Value) -> bool {
+    let of_nodes = |nodes: &Value| {
+        nodes.as_object().is_some_and(|nodes| {
+            let mut members =
+                nodes.values().flat_map(|node| node.as_object().into_iter().flatten());
+            nodes.values().all(Value::is_object) && members.all(|(key, _)| key == "last_seen")
+        })
+    };
+    patch.as_object().is_some_and(|members| {
+        members.iter().all(|(key, value)| match key.as_str() {
+            "nodes" => of_nodes(value),
+            key => OF_THE_MOMENT.contains(&key),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    use super::*;
+
+    fn status(sent: u64) -> Value {
+        json!({ "at": sent.to_string(), "sent": sent })
+    }
+
+    fn read(text: &Text) -> Value {
+        serde_json::from_str(text).expect("JSON")
+    }
+
+    #[test]
+    fn the_first_hears_a_snapshot_and_then_patches() {
+        let topic = Topic::new();
+        let mut joined = topic.join(None);
+        assert!(joined.first.is_empty());
+        topic.tell(status(1));
+        topic.tell(status(2));
+        let told = read(&joined.rest.try_recv().expect("told"));
+        assert_eq!(told, json!({"type": "snapshot", "seq": 1, "status": status(1)}));
+        let told = read(&joined.rest.try_recv().expect("told"));
+        assert_eq!(told, json!({"type": "delta", "seq": 2, "patch": {"at": "2", "sent": 2}}));
+        let later = topic.join(None);
+        let first: Vec<_> = later.first.iter().map(read).collect();
+        assert_eq!(first, [json!({"type": "snapshot", "seq": 2, "status": status(2)})]);
+        assert!(later.resume.ends_with(".2") && topic.is_epoch(&later.resume[..32]));
+        assert_eq!(topic.watchers(), 2);
+    }
+
+    #[test]
+    fn who_comes_back_hears_what_it_missed() {
+        let topic = Topic::new();
+        (1..=5).for_each(|sent| topic.tell(status(sent)));
+        let missed: Vec<_> = topic.join(Some(3)).first.iter().map(read).collect();
+        assert_eq!(missed.iter().map(|told| told["seq"].clone()).collect::<Vec<_>>(), [4, 5]);
+        assert!(topic.join(Some(5)).first.is_empty());
+        for unheld in [0, 6, u64::MAX] {
+            let first = topic.join(Some(unheld)).first;
+            assert_eq!(read(&first[0])["type"], "snapshot", "{unheld}");
+        }
+        (6..=6 + KEPT_PATCHES as u64).for_each(|sent| topic.tell(status(sent)));
+        assert_eq!(read(&topic.join(Some(5)).first[0])["type"], "snapshot");
+    }
+
+    #[test]
+    fn who_does_not_listen_skips_and_holds_nothing() {
+        let topic = Topic::new();
+        let mut joined = topic.join(None);
+        (1..=100).for_each(|sent| topic.tell(status(sent)));
+        assert!(matches!(joined.rest.try_recv(), Err(TryRecvError::Lagged(_))));
+        assert_eq!(read(&topic.join(None).first[0])["status"], status(100));
+    }
+
+    #[test]
+    fn the_passing_of_time_alone_is_told_now_and_then() {
+        let topic = Topic::new();
+        let quiet =
+            |at: u32| json!({ "at": at, "nodes": { "n": { "last_seen": at, "shards": 0 } } });
+        let mut joined = topic.join(None);
+        (0..=8).for_each(|at| topic.tell(quiet(at)));
+        let told: Vec<_> = std::iter::from_fn(|| joined.rest.try_recv().ok()).collect();
+        assert_eq!(told.len(), 3);
+        assert_eq!(read(&told[2])["patch"]["at"], 8);
+    }
+}

@@ -1,0 +1,81 @@
+//! The role of the audit log: `{_id: name, a: app, n: action, t: target, b: body as text, x: end}`. The
+//! server removes what has expired (a TTL index on `x`); until then it is passed over.
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use mongodb::bson::{DateTime, Document as Row, doc};
+
+use super::{
+    Mongo,
+    failure::{OrFailed, corrupt},
+    schema::AUDIT,
+};
+use crate::{
+    domain::{Error, Result, audit::AuditEntry, timestamp::Timestamp},
+    storage::{AuditQuery, AuditStore, Found},
+};
+
+#[async_trait]
+impl AuditStore for Mongo {
+    async fn keep(&self, entry: AuditEntry, expires_at: Option<Timestamp>) -> Result<()> {
+        let row = row(&entry, expires_at)?;
+        self.run(|core| async move {
+            let kept = core.documents(AUDIT).insert_one(row).await;
+            kept.map(drop).or_failed("keep an audit entry")
+        })
+        .await
+    }
+
+    async fn list(&self, query: &AuditQuery, now: Timestamp) -> Result<Found<AuditEntry>> {
+        const DOING: &str = "list the audit log";
+        let (filter, start) = (filter(query, now), query.start);
+        let size = i64::try_from(query.size).unwrap_or(i64::MAX);
+        self.run(move |core| async move {
+            let rows = core.documents(AUDIT);
+            let total = rows.count_documents(filter.clone()).await.or_failed(DOING)?;
+            // No limit is what MongoDB understands by 0.
+            if size == 0 {
+                return Ok(Found { total, items: Vec::new() });
+            }
+            let found = rows.find(filter).sort(doc! { "_id": -1 }).skip(start).limit(size).await;
+            let found: Vec<_> = found.or_failed(DOING)?.try_collect().await.or_failed(DOING)?;
+            let items = found.iter().map(read).collect::<Result<_>>()?;
+            Ok(Found { total, items })
+        })
+        .await
+    }
+}
+
+fn row(entry: &AuditEntry, expires_at: Option<Timestamp>) -> Result<Row> {
+    let body = serde_json::to_string(entry);
+    let body = body.map_err(|error| Error::internal("write an audit entry", error))?;
+    let app = entry.app.as_ref().map(|app| app.as_str());
+    let mut row = doc! { "_id": &entry.id, "a": app, "n": entry.action.name(), "b": body };
+    if let Some(target) = &entry.target {
+        row.insert("t", target);
+    }
+    if let Some(at) = expires_at {
+        row.insert("x", DateTime::from_millis(at.0));
+    }
+    Ok(row)
+}
+
+fn filter(query: &AuditQuery, now: Timestamp) -> Row {
+    let mut filter = doc! { "x": { "$not": { "$lte": DateTime::from_millis(now.0) } } };
+    if let Some(app) = &query.app {
+        filter.insert("a", doc! { "$eq": app.as_str() });
+    }
+    if let Some(target) = &query.target {
+        filter.insert("t", doc! { "$eq": target });
+    }
+    if !query.actions.is_empty() {
+        let names: Vec<_> = query.actions.iter().map(|action| action.name()).collect();
+        filter.insert("n", doc! { "$in": names });
+    }
+    filter
+}
+
+fn read(row: &Row) -> Result<AuditEntry> {
+    let body = row.get_str("b").ok().and_then(|body| serde_json::from_str(body).ok());
+    body.ok_or_else(|| corrupt("an audit entry"))
+}
