@@ -55,7 +55,9 @@ export function shell({ session, feed, choose, signOut }) {
 
 function appChoice(session, choose) {
   if (session.apps.length < 2) return h('strong.cut', null, session.chosen ?? 'No app yet');
-  return h('select', { 'aria-label': 'App', onchange: ({ target }) => choose(target.value) },
+  return h('select', { 'aria-label': 'App', onchange: async ({ target }) => {
+    if (!(await choose(target.value))) target.value = session.chosen;
+  } },
     session.apps.map((app) => h('option', { value: app, selected: app === session.chosen }, app)));
 }
 
