@@ -22,6 +22,13 @@ export function h(tag, props, ...children) {
   return element;
 }
 
+/** More properties for an element that `h` made. */
+export function also(element, props) {
+  Object.assign(element[PROPS], props);
+  for (const [key, value] of Object.entries(props)) set(element, key, value);
+  return element;
+}
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** Makes an SVG element; all of its properties are attributes. */

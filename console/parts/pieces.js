@@ -1,6 +1,6 @@
 // Small pieces that pages are made of.
 
-import { h } from '../lib/dom.js';
+import { also, h } from '../lib/dom.js';
 import { ago, time } from '../lib/format.js';
 import { DELETED, STATUS } from '../lib/names.js';
 
@@ -50,9 +50,7 @@ let fields = 0;
  */
 export function field(label, make, { hint, problem, id = `field-${++fields}` } = {}) {
   const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(' ') || null;
-  const control = make(id);
-  if (described) control.setAttribute('aria-describedby', described);
-  if (problem) control.setAttribute('aria-invalid', 'true');
+  const control = also(make(id), { 'aria-describedby': described, 'aria-invalid': problem ? 'true' : null });
   return h('div.field', null,
     h('label', { for: id }, label),
     control,
