@@ -2,10 +2,12 @@
 //
 // A page is a module of `pages/` with `page(context)`; it answers `{ title, element, leave, mayLeave }`: the
 // last, a promise, may ask whether to leave. `context` has `params` and `query` of the address, the
-// `session`, the live `feed`, and `can(scope)`.
+// `session`, the live `feed`, the `past` two minutes of it, `can(scope)`, and `renew()` for when what the
+// session says has changed.
 
 import { get, remove, speakAs, whenLost } from './lib/api.js';
 import { Feed } from './lib/feed.js';
+import { History } from './lib/history.js';
 import { listen } from './lib/keys.js';
 import { go, located, start, to } from './lib/router.js';
 import { shell } from './parts/shell.js';
@@ -28,6 +30,7 @@ const CHOSEN_APP = 'fanfare.app';
 
 let session = null;
 let feed = null;
+let past = null;
 let frame = null;
 let current = null;
 let asking = null;
@@ -48,10 +51,12 @@ async function begin() {
     return null;
   });
   feed?.close();
+  past?.close();
   if (!session) return document.body.replaceChildren(signIn(begin));
   session.chosen = chosenApp();
   speakAs(session, session.chosen);
   feed = new Feed(session.operator ? session.chosen : null);
+  past = new History(feed);
   frame = shell({ session, feed, choose, signOut });
   document.body.replaceChildren(frame.element);
   return arrive();
@@ -97,7 +102,7 @@ async function arrive() {
     if (mine !== turn) return;
     gone();
     feed.focus(null);
-    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, can };
+    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can, renew: begin };
     current = module.page(context);
     document.title = `${current.title} · Fanfare`;
     frame.show(current.element);

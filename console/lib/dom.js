@@ -52,7 +52,7 @@ function nodes(children) {
 }
 
 // Attributes that are not the property of the same name, or must be written as text.
-const ATTRIBUTES = new Set(['class', 'for', 'role', 'list', 'form', 'colspan', 'href', 'type', 'step', 'min', 'max']);
+const ATTRIBUTES = new Set(['class', 'for', 'alt', 'role', 'list', 'form', 'colspan', 'href', 'type', 'step', 'min', 'max']);
 
 function set(element, key, value) {
   if (key === 'key') return;

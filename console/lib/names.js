@@ -24,3 +24,7 @@ export const PLATFORM = { android: 'Android', ios: 'iOS', web: 'Web' };
 
 export const providerName = (word) => PROVIDER[word] ?? word;
 export const platformName = (word) => PLATFORM[word] ?? word;
+
+/** A device's platform and provider, by the API's numbers. */
+export const devicePlatform = (number) => PLATFORM[['', 'android', 'ios', 'web'][number]] ?? 'Unknown';
+export const deviceProvider = (number) => PROVIDER[['', 'fcm', 'apns', 'email'][number]] ?? null;

@@ -1,6 +1,7 @@
 // Small pieces that pages are made of.
 
 import { also, h } from '../lib/dom.js';
+import { ago, time } from '../lib/format.js';
 import { STATUS } from '../lib/names.js';
 
 /** A notification's state, by the API's number. */
@@ -22,6 +23,24 @@ export const empty = (text, ...more) => h('div.empty', null, h('p', null, text),
 
 /** What stands while something comes. */
 export const loading = () => h('p.loading', { role: 'status' }, 'Loading …');
+
+/** What stands where something did not come: why, and the way to ask again. */
+export const trouble = (error, again) =>
+  h('div.note.bad.row', { role: 'alert' },
+    h('span.grow', null, error.message),
+    again && h('button.compact', { type: 'button', onclick: again }, 'Try again'));
+
+/** A moment as one reads it, with its date and time for who asks. */
+export const when = (text) => (text ? h('time.nowrap', { datetime: text, title: time(text) }, ago(text)) : '–');
+
+/** Some lines to copy, with the button that does it. */
+export const snippet = (label, text) =>
+  h('div.snippet', null,
+    h('pre', { 'aria-label': label, tabIndex: 0 }, text),
+    h('button.compact', { type: 'button', onclick: async ({ currentTarget: button }) => {
+      await navigator.clipboard?.writeText(text);
+      button.textContent = 'Copied';
+    } }, 'Copy'));
 
 let fields = 0;
 

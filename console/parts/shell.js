@@ -29,13 +29,13 @@ export function shell({ session, feed, choose, signOut }) {
   });
   const element = h('div.shell', null,
     h('a.button.skip', { href: '#content' }, 'Skip to content'),
-    h('div.side', null,
+    h('aside.side', { 'aria-label': 'Console' },
       h('a.brand', { href: to('/') }, h('img', { src: to('/icon.svg'), alt: '' }), 'Fanfare'),
       can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'),
       h('nav', { 'aria-label': 'Pages' }, h('ul', null, links.map((link) => h('li', null, link)))),
       h('div.foot', null, themeButton(), h('button.plain.compact', { type: 'button', onclick: help }, 'Keyboard'), h('span', null, `Fanfare ${session.version}`))),
     h('div.main', null,
-      h('div.bar', null, appChoice(session, choose), h('span.grow'), linkState, who(session, signOut)),
+      h('header.bar', null, appChoice(session, choose), h('span.grow'), linkState, who(session, signOut)),
       main));
   return {
     element,

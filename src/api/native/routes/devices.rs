@@ -13,7 +13,7 @@ use crate::{
             request::{Body, Caller, ExternalId, OptionalBody, Query, Read, Register},
             wire::{
                 devices::{
-                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, PropertiesBody,
+                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, EditBody, PropertiesBody,
                     RegistrationBody, SearchBody,
                 },
                 history::{EventBody, HistoryJson},
@@ -68,6 +68,18 @@ pub async fn remove(caller: Caller<Register>, state: Data<ApiState>, id: Externa
     state.services.devices.remove(caller.app(), &id.0).await?;
     caller.note(Action::DeviceDeleted, &id.0, json!({})).await;
     Ok(answer::done())
+}
+
+/// `PATCH /devices/{external_id}`: changes what is known of a device, and leaves its token alone.
+pub async fn edit(
+    caller: Caller<Register>,
+    state: Data<ApiState>,
+    id: ExternalId,
+    body: Body<EditBody>,
+) -> Answer {
+    let (devices, edit) = (&state.services.devices, body.0.into_domain());
+    let device = devices.edit(caller.app(), &id.0, edit, Timestamp::now()).await?;
+    Ok(answer::success(DeviceJson(&device)))
 }
 
 /// `POST /devices/{external_id}/properties/:add`: sets and removes properties.

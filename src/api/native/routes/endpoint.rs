@@ -58,6 +58,16 @@ impl Endpoint {
         self.route("PUT", web::put().to(handler))
     }
 
+    /// Answers PATCH.
+    pub fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route("PATCH", web::patch().to(handler))
+    }
+
     /// Answers DELETE.
     pub fn delete<F, Args>(self, handler: F) -> Self
     where

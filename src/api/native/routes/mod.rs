@@ -39,7 +39,7 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/devices/-/:register").bodies_up_to(bulk, BULK_DEADLINE).post(devices::register_many))
         .service(at("/devices/-/:search").post(devices::search))
         .service(at("/devices/-/:count").post(devices::count))
-        .service(at("/devices/{external_id}").get(devices::show).delete(devices::remove))
+        .service(at("/devices/{external_id}").get(devices::show).patch(devices::edit).delete(devices::remove))
         .service(at("/devices/{external_id}/properties/:add").post(devices::add_properties))
         .service(at("/devices/{external_id}/notifications").get(devices::history))
         .service(at("/devices/{external_id}/events").post(devices::report_event))

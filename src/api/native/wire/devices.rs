@@ -48,19 +48,43 @@ pub struct RegistrationBody {
 impl RegistrationBody {
     /// As the domain has it.
     pub fn into_domain(self) -> Registration {
-        let properties = self.properties.unwrap_or_default();
+        let Self { properties, tags, alias, timezone, locale, .. } = self;
         Registration {
             external_id: self.external_id,
             push_token: self.push_token,
             send_platform: self.send_platform.map(|named| named.0),
             device_platform: self.device_platform.map(|named| named.0),
-            edit: DeviceEdit {
-                properties: properties.into_iter().map(PropertyChange::into_domain).collect(),
-                tags: self.tags.map(Option::unwrap_or_default),
-                alias: self.alias,
-                timezone: self.timezone,
-                locale: self.locale,
-            },
+            edit: EditBody { properties, tags, alias, timezone, locale }.into_domain(),
+        }
+    }
+}
+
+/// `PATCH /devices/{external_id}`. What is left out stays; null clears.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditBody {
+    #[serde(default)]
+    properties: Option<Vec<PropertyChange>>,
+    #[serde(default, deserialize_with = "nullable")]
+    tags: Option<Option<BTreeSet<String>>>,
+    #[serde(default, deserialize_with = "nullable")]
+    alias: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    timezone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    locale: Option<Option<String>>,
+}
+
+impl EditBody {
+    /// As the domain has it.
+    pub fn into_domain(self) -> DeviceEdit {
+        let properties = self.properties.unwrap_or_default();
+        DeviceEdit {
+            properties: properties.into_iter().map(PropertyChange::into_domain).collect(),
+            tags: self.tags.map(Option::unwrap_or_default),
+            alias: self.alias,
+            timezone: self.timezone,
+            locale: self.locale,
         }
     }
 }
