@@ -84,3 +84,8 @@ fn every_page_of_the_console_stands_for_everybody() {
 fn the_console_finds_explains_and_changes_devices() {
     Worked::start().run("devices.mjs");
 }
+
+#[test]
+fn the_console_conducts_campaigns_and_shows_them_live() {
+    Worked::start().run("campaigns.mjs");
+}
