@@ -5,6 +5,7 @@ mod audience_property;
 mod campaign;
 mod cluster;
 mod command_line;
+mod console;
 mod crash;
 mod direct;
 mod engagelab;
