@@ -38,12 +38,15 @@ export class History {
   }
 
   #sample() {
-    const { status, state } = this.#feed;
+    const feed = this.#feed;
+    const { status, state } = feed;
     if (!status) return;
     const at = Date.now();
     const live = state === 'live';
     keep(this.rates, { at, values: live ? perSecond(status.rates) : null });
-    for (const uuid of new Set([...this.campaigns.keys(), ...Object.keys(status.campaigns ?? {})])) {
+    // Narrowed to one campaign the feed says nothing of the others, which is not that they stand still.
+    const told = feed.focused ? [feed.focused] : [...this.campaigns.keys(), ...Object.keys(status.campaigns ?? {})];
+    for (const uuid of new Set(told)) {
       const samples = this.campaigns.get(uuid) ?? [];
       const rate = status.campaigns?.[uuid]?.per_second ?? 0;
       keep(samples, { at, values: live ? { campaign: rate } : null });

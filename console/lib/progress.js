@@ -1,6 +1,6 @@
 // How far a campaign is: its record as the API answers it, and what the feed says of it meanwhile.
 
-import { DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from './names.js';
+import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from './names.js';
 import { count, duration, number, percent, sum } from './format.js';
 
 /** Whether the engine works on it or will, so that its numbers may change. */
@@ -33,6 +33,8 @@ export function progress(record, live) {
 
 /** The parts of its bar. */
 export function shares({ sent, failed, done, expected, status }) {
+  // Of one that was stopped nobody knows any more how many it was for.
+  if (status === DELETED && expected === null) return [];
   const whole = Math.max(expected ?? done, done);
   if (!whole) return [];
   return [[status === SENT ? 'good' : 'live', sum(sent) / whole], ['bad', sum(failed) / whole]];

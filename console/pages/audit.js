@@ -89,7 +89,7 @@ function entries(state, load) {
 function line(entry, state) {
   const facts = [
     ['When', new Date(entry.at).toLocaleString('en-GB', { dateStyle: 'full', timeStyle: 'long' })],
-    ['App', entry.app], ['How', WAYS[entry.actor.via] ?? entry.actor.via], ['From', entry.address], ['Of', entry.target],
+    ['App', entry.app], ['Key', entry.actor.name], ['How', WAYS[entry.actor.via] ?? entry.actor.via], ['From', entry.address], ['Of', entry.target],
     ...Object.entries(entry.details ?? {}).map(([name, value]) => [name, value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value)]),
   ].filter(([, value]) => value !== null && value !== undefined);
   return h('li', { key: entry.id },

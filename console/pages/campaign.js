@@ -18,7 +18,7 @@ import { failed } from '../parts/toast.js';
 
 /** What a move answered stands for this long, while the feed may still tell of before. */
 const SETTLING_MS = 1500;
-const AGAIN_MS = 1000;
+const AGAIN_MS = 300;
 const MISSING_MS = 5000;
 const WITHOUT_FEED_MS = 5000;
 const FAILURES_MS = 4000;
@@ -66,6 +66,8 @@ export function page({ params: { uuid }, session, feed, past, can }) {
       else if (answered) {
         state.movedAt = Date.now();
         take(answered);
+        // It may be over before the answer stops standing, and then the feed says nothing more.
+        later('settled', SETTLING_MS + 100, follow);
       }
     } catch (error) {
       failed(error);
@@ -131,7 +133,7 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
   return h('div.stack', null,
     h('nav', { 'aria-label': 'Where this is' }, h('a.small', { href: to('/campaigns') }, 'Campaigns')),
     h('header.campaign-head', null,
-      h('div.row', null, h('h1.breaks', null, record.title || 'Without a title'), statusBadge(now.status), record.dry_run && h('span.chip', null, 'Dry run')),
+      h('div.row', null, h('h1.breaks', null, record.title || 'Without a title'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
       h('p.soft.small', null, subtitle(record, now)),
       can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, session.chosen))),
     error && trouble(error, read),

@@ -7,6 +7,7 @@ import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from '../lib/nam
 import { isActive, pace, progress, shares, told } from '../lib/progress.js';
 import { go, remember, to } from '../lib/router.js';
 import { icon } from '../parts/icons.js';
+import { noApp } from '../parts/no_app.js';
 import { pager } from '../parts/pager.js';
 import { bar, empty, loading, pageHead, statusBadge, trouble } from '../parts/pieces.js';
 
@@ -22,10 +23,11 @@ const FILTERS = [
   ['drafts', 'Drafts', [DRAFT]],
   ['sent', 'Sent', [SENT]],
   ['error', 'Error', [ERROR]],
-  ['deleted', 'Deleted', [DELETED]],
+  ['deleted', 'Stopped or deleted', [DELETED]],
 ];
 
-export function page({ feed, query: asked, can }) {
+export function page({ session, feed, query: asked, can }) {
+  if (!session.chosen) return { title: 'Campaigns', element: noApp(session) };
   const state = { filter: known(asked.get('state')), start: Number(asked.get('start')) || 0, rows: null, total: 0, error: null };
   let reading = null;
   let again = null;
@@ -104,7 +106,7 @@ function line(row, live) {
     h('td.campaign-name', null,
       h('a.row-link', { href: to(`/campaigns/${row.uuid}`) }, row.title || 'Without a title'),
       h('span.soft.small.cut', null, row.body)),
-    h('td.campaign-state', null, statusBadge(account.status), row.dry_run && h('span.soft.small', null, ' dry run')),
+    h('td.campaign-state', null, statusBadge(account.status, row.launched_at), row.dry_run && h('span.soft.small', null, ' dry run')),
     h('td.campaign-progress', null, account.status === DRAFT || account.status === QUEUED ? null : [
       bar(told(account), shares(account)),
       h('span.small.soft.number', null, isActive(account.status) && account.live ? pace(account) : told(account)),
@@ -116,6 +118,6 @@ function when(row, status) {
   if (status === QUEUED) return `For ${time(row.scheduled_at)}`;
   if (status === SENT && row.finished_at) return `Sent ${time(row.finished_at)}`;
   if ([SENDING, PAUSED, ERROR].includes(status)) return `Launched ${time(row.launched_at)}`;
-  if (status === DELETED) return `Deleted ${time(row.modified_at)}`;
+  if (status === DELETED) return `${row.launched_at ? 'Stopped' : 'Deleted'} ${time(row.modified_at)}`;
   return `Written ${time(row.created_at)}`;
 }

@@ -10,6 +10,7 @@ import { liveChart } from '../parts/chart.js';
 import { firstSteps } from '../parts/first_steps.js';
 import { icon } from '../parts/icons.js';
 import { limitsTable } from '../parts/limits.js';
+import { noApp } from '../parts/no_app.js';
 import { nodesTable } from '../parts/nodes.js';
 import { bar, loading, pageHead, statusBadge, tile } from '../parts/pieces.js';
 import { providersTable } from '../parts/providers.js';
@@ -23,32 +24,29 @@ export function page({ session, feed, past, can }) {
   if (!session.chosen) return { title: 'Overview', element: noApp(session) };
   const chart = liveChart({ label: 'Pushes a second by provider', name: providerName, read: () => past.rates });
   const limits = limitsTable({ limits: () => feed.status?.limits, editable: can('admin') });
-  const steps = firstSteps({ session, feed, can });
+  const steps = firstSteps({ session, feed, can, changed: () => draw() });
   const head = pageHead('Overview', null,
     can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
-  const above = drawn(() => h('div.stack', null, connection(feed), feed.status ? tiles(feed.status) : loading()));
-  const below = drawn(() => (feed.status ? h('div.stack', null, campaigns(feed.status, can), details(feed.status)) : h('div')));
+  const above = drawn(() => h('div.stack', null, connection(feed), !feed.status ? loading() : !steps.areFirst() && tiles(feed.status)));
+  const below = drawn(() => (feed.status && !steps.areFirst() ? campaigns(feed.status, can) : h('div', { hidden: true })));
+  const providers = drawn(() => providersCard(feed.status));
+  const errors = drawn(() => errorsCard(feed.status));
   const rate = h('section.card', { 'aria-labelledby': 'rate' }, h('header', null, h('h2', { id: 'rate' }, 'Pushes a second')), chart.element);
   const rates = h('section.card', { 'aria-labelledby': 'limits' }, h('header', null, h('h2', { id: 'limits' }, 'Limits')), limits.element);
-  const nodes = drawn(() => (feed.status ? nodesTable(feed.status) : h('div')));
-  const lower = h('div.columns.wide', null, rates, nodes.element);
+  const nodes = drawn(() => nodesTable(feed.status));
+  const lower = h('div.columns.wide', null, h('div.stack', null, providers.element, rates), h('div.stack', null, errors.element, nodes.element));
   const live = h('div.stack', { hidden: true }, rate, below.element, lower);
+  const draw = () => {
+    live.hidden = !feed.status;
+    rate.hidden = steps.areFirst();
+    for (const view of [steps, above, below, providers, limits, errors, nodes]) view.draw();
+  };
   const stops = [
-    feed.watch(() => {
-      live.hidden = !feed.status;
-      for (const view of [above, below, limits, nodes]) view.draw();
-    }),
+    feed.watch(draw),
     past.watch(chart.draw),
     steps.close,
   ];
   return { title: 'Overview', element: [head, steps.element, above.element, live], leave: () => (stops.forEach((stop) => stop()), chart.close()) };
-}
-
-function noApp({ operator }) {
-  return h('div.empty', null,
-    h('h1', null, 'No app yet'),
-    h('p', null, operator ? 'An app holds its own devices, campaigns and keys. Make the first one to begin.' : 'This key belongs to no app.'),
-    operator && h('a.button.primary', { href: to('/apps') }, 'Make an app'));
 }
 
 function connection({ state, status }) {
@@ -91,13 +89,13 @@ function campaignRow(uuid, campaign) {
       h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account)))));
 }
 
-function details({ providers, rates, errors }) {
-  return h('div.columns.wide', null,
-    h('section.card', { 'aria-labelledby': 'providers' }, h('header', null, h('h2', { id: 'providers' }, 'Providers')), providersTable(providers, rates)),
-    h('section.card', { 'aria-labelledby': 'errors' },
-      h('header', null, h('h2', { id: 'errors' }, 'Errors by reason'), h('span.small.soft', null, 'campaigns of the last hour')),
-      errorList(errors)));
-}
+const providersCard = (status) =>
+  h('section.card', { 'aria-labelledby': 'providers' }, h('header', null, h('h2', { id: 'providers' }, 'Providers')), providersTable(status?.providers, status?.rates));
+
+const errorsCard = (status) =>
+  h('section.card', { 'aria-labelledby': 'errors' },
+    h('header', null, h('h2', { id: 'errors' }, 'Errors by reason'), h('span.small.soft', null, 'campaigns of the last hour')),
+    errorList(status?.errors));
 
 function errorList(errors) {
   const reasons = ranked(errors);

@@ -7,6 +7,8 @@ import { SPAN_MS } from '../lib/history.js';
 
 const HEIGHT = 220;
 const EDGE = { left: 46, right: 8, top: 10, bottom: 24 };
+/** Samples further apart are not joined. */
+const GAP_MS = 2500;
 const TABLE_STEP_MS = 10_000;
 const KEYS = { ArrowLeft: 1, ArrowDown: 1, ArrowRight: -1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
 
@@ -23,7 +25,7 @@ export function liveChart({ label, name, read }) {
   const tableBody = h('tbody');
   const tableHead = h('tr');
   const table = h('details.chart-table', null, h('summary', null, 'As a table'),
-    h('div.scroll', null, h('table', null, h('caption.hidden', null, label), h('thead', null, tableHead), tableBody)));
+    h('div.scroll', null, h('table', null, h('caption.said', null, label), h('thead', null, tableHead), tableBody)));
   const element = h('div.chart', { role: 'group', 'aria-label': label }, legend, plot, table);
 
   const draw = () => {
@@ -98,7 +100,10 @@ function grid(frame, ticks) {
 function line(samples, key, frame) {
   const runs = [];
   let run = null;
+  let before = 0;
   for (const { at, values } of samples) {
+    if (at - before > GAP_MS) run = null;
+    before = at;
     const value = values?.[key];
     if (value === undefined || x(at, frame) < EDGE.left) {
       run = null;

@@ -2,7 +2,7 @@
 
 import { drawn, h } from '../lib/dom.js';
 import { envelope, post } from '../lib/api.js';
-import { number } from '../lib/format.js';
+import { count } from '../lib/format.js';
 import { to } from '../lib/router.js';
 import { snippet } from './pieces.js';
 import { failed } from './toast.js';
@@ -10,7 +10,7 @@ import { failed } from './toast.js';
 const ASK_AGAIN_MS = 4000;
 
 /** Shows itself only where it is needed; asks again while it waits for the first device. */
-export function firstSteps({ session, feed, can }) {
+export function firstSteps({ session, feed, can, changed }) {
   const state = { devices: null, campaigns: null };
   let timer = null;
   let closed = false;
@@ -25,6 +25,7 @@ export function firstSteps({ session, feed, can }) {
     }
     if (closed) return;
     view.draw();
+    changed();
     if (state.devices === 0) timer = setTimeout(ask, ASK_AGAIN_MS);
   };
 
@@ -39,15 +40,18 @@ export function firstSteps({ session, feed, can }) {
           ? 'It can push.'
           : [h('p', null, 'A key from Apple, a service account from Firebase, or both.'), can('admin') && h('a.button.compact', { href: to('/apps') }, 'Add credentials')]),
         step(state.devices > 0, 'Register a device', state.devices
-          ? `${number(state.devices)} registered.`
+          ? `${count(state.devices, 'device')} registered.`
           : [h('p', null, 'Your app does this at every start. By hand:'), example(session), h('p.soft', { role: 'status' }, 'Waiting for the first device …')]),
-        step(state.campaigns > 0, 'Write a campaign', can('send')
+        step(state.campaigns > 0, 'Write a campaign', state.campaigns ? `${count(state.campaigns, 'campaign')} written.` : can('send')
           ? [h('p', null, 'Say what, choose whom, and send it.'), h('a.button.compact', { href: to('/campaigns/new'), class: state.devices ? 'primary' : null }, 'New campaign')]
           : 'Your key may look, not send.')));
   });
   ask();
   return {
     element: view.element,
+    draw: view.draw,
+    /** Whether there is nothing yet that could be looked at. */
+    areFirst: () => state.devices === 0 && !state.campaigns,
     close() {
       closed = true;
       clearTimeout(timer);

@@ -46,6 +46,10 @@ export function limitsTable({ limits, editable }) {
       view.draw();
     }
   };
+  // No arrow with `&&`: a handler that answers false forbids the key.
+  const leaveByEscape = (event) => {
+    if (event.key === 'Escape') stop();
+  };
   const submit = (event) => {
     event.preventDefault();
     const value = parsed(state.text);
@@ -55,7 +59,7 @@ export function limitsTable({ limits, editable }) {
   };
 
   const editor = (key, label) =>
-    h('form.limit-form', { onsubmit: submit, onkeydown: (event) => event.key === 'Escape' && stop() },
+    h('form.limit-form', { onsubmit: submit, onkeydown: leaveByEscape },
       h('div.row', null,
         h('input', {
           id: 'limit-field', inputMode: 'numeric', value: state.text, placeholder: 'No limit', 'aria-label': `${label}: pushes a second`,

@@ -2,10 +2,11 @@
 
 import { also, h } from '../lib/dom.js';
 import { ago, time } from '../lib/format.js';
-import { STATUS } from '../lib/names.js';
+import { DELETED, STATUS } from '../lib/names.js';
 
-/** A notification's state, by the API's number. */
-export const statusBadge = (status) => badge(STATUS[status]?.name ?? `State ${status}`, STATUS[status]?.tone);
+/** A notification's state, by the API's number. What is deleted after its launch was stopped. */
+export const statusBadge = (status, launched) =>
+  badge(status === DELETED && launched ? 'Stopped' : (STATUS[status]?.name ?? `State ${status}`), STATUS[status]?.tone);
 
 /** A word with a colour: good, warn, bad, info, live or quiet. */
 export const badge = (text, tone) => h('span.badge', { class: tone }, text);

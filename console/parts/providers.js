@@ -3,6 +3,7 @@
 import { h } from '../lib/dom.js';
 import { ago, number, percent, short } from '../lib/format.js';
 import { providerName } from '../lib/names.js';
+import { meaning } from '../lib/reasons.js';
 import { to } from '../lib/router.js';
 import { badge } from './pieces.js';
 
@@ -24,8 +25,8 @@ function row(key, provider, rate) {
       figure('under way', number(provider.in_flight)),
       figure('half answer within', milliseconds(provider.latency_ms?.p50)),
       figure('99 % within', milliseconds(provider.latency_ms?.p99)),
-      figure('accepted in all', short(rate?.accepted ?? 0)),
-      figure('failed in all', short(rate?.failed ?? 0)),
+      figure('accepted since start', short(rate?.accepted ?? 0)),
+      figure('failed since start', short(rate?.failed ?? 0)),
       figure('of them failed', percent(rate?.failed ?? 0, (rate?.accepted ?? 0) + (rate?.failed ?? 0)))));
 }
 
@@ -42,5 +43,6 @@ function health({ refused, state }) {
 
 function trouble({ reason, retry_at: retryAt }) {
   if (!reason && !retryAt) return null;
-  return h('p.note.bad.small', null, reason ?? 'Pushes wait.', retryAt && ` Tried again ${ago(retryAt)}.`);
+  const why = meaning(reason) ? `${meaning(reason)} (${reason})` : (reason ?? 'Pushes wait');
+  return h('p.note.bad.small', null, `${why}.`, retryAt && ` Tried again ${ago(retryAt)}.`);
 }

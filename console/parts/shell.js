@@ -3,6 +3,7 @@
 import { h } from '../lib/dom.js';
 import { to } from '../lib/router.js';
 import { help } from '../lib/keys.js';
+import { callerName } from '../lib/names.js';
 import { icon } from './icons.js';
 
 const PAGES = [
@@ -64,7 +65,7 @@ function appChoice(session, choose) {
 function who(session, signOut) {
   if (session.open) return h('span.badge.warn', { title: 'No key is configured: anybody on this machine may do everything.' }, 'Open');
   return h('span.row', null,
-    h('span.soft.small.cut.wide-only', null, session.key_name),
+    h('span.soft.small.cut.wide-only', null, callerName(session.key_name)),
     h('button.plain.compact', { type: 'button', onclick: signOut }, 'Sign out'));
 }
 

@@ -21,7 +21,7 @@ use crate::{
         timestamp::Timestamp,
     },
     settings::AppSettings,
-    transport::RenderError,
+    transport::{Preview, RenderError},
 };
 
 /// How long leaving the cluster may take.
@@ -127,6 +127,24 @@ impl EngineHandle {
             .of(app)
             .iter()
             .try_for_each(|desk| desk.transport.render(id, message, Timestamp::now()).map(drop))
+    }
+
+    /// The message as each of the app's providers would be sent it, or as both APNs and FCM would where
+    /// it has neither. E-mail is left out: it is no JSON.
+    pub fn preview(
+        &self,
+        app: &AppName,
+        id: NotificationId,
+        message: &Message,
+    ) -> Vec<(SendPlatform, Preview)> {
+        let shown = [SendPlatform::Apns, SendPlatform::Fcm];
+        let own = self.providers(app);
+        let none = !shown.iter().any(|provider| own.contains(provider));
+        let wanted = shown.into_iter().filter(|provider| none || own.contains(provider));
+        let of = |provider| {
+            Preview::of(provider, id, message, Timestamp::now()).map(|preview| (provider, preview))
+        };
+        wanted.filter_map(of).collect()
     }
 
     /// Pushes to one device, by the ways and rules of campaigns, and waits for what becomes of it, for

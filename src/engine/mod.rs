@@ -42,6 +42,8 @@ use tokio::time::Instant;
 pub use direct::{DirectOutcome, DirectPush};
 pub use handle::{EngineHandle, EngineState, Rates};
 
+pub use crate::transport::Preview;
+
 use self::{
     backoff::Backoff,
     campaign::{CampaignRun, Campaigns},

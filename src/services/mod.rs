@@ -26,8 +26,8 @@ use crate::{
     storage::Stores,
 };
 
-/// The engine's words for what became of a push that somebody waited for.
-pub use crate::engine::DirectOutcome;
+/// The engine's words for what became of a push that somebody waited for, and for what one looks like.
+pub use crate::engine::{DirectOutcome, Preview};
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{

@@ -153,6 +153,12 @@ pub trait DeviceStore: Send + Sync {
 
     /// Gives tokens up; how many were still current.
     async fn prune(&self, app: &AppName, orders: Vec<PruneOrder>, now: Timestamp) -> Result<u64>;
+
+    /// Undoes a pruning: the device can be reached by its token again; none where there is no such
+    /// device. One that is not pruned stays as it is; one whose token another device took since is a
+    /// conflict. `registered_at` stays, so that a provider that calls the token gone is believed again.
+    /// Durable when this returns.
+    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Device>>;
 }
 
 /// What `list` is sorted by, first key first.

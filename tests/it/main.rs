@@ -18,3 +18,4 @@ mod push_server;
 mod storage_contract;
 mod supervision;
 mod support;
+mod trial;

@@ -2,7 +2,7 @@
 
 import { h } from '../../lib/dom.js';
 import { number, time } from '../../lib/format.js';
-import { providerName } from '../../lib/names.js';
+import { callerName, providerName } from '../../lib/names.js';
 import { to } from '../../lib/router.js';
 
 const campaign = (entry, titles) =>
@@ -55,6 +55,6 @@ const ALL = Object.assign({}, ...Object.values(ACTIONS));
 /** What an entry says: who did what. */
 export function sentence(entry, titles) {
   const known = ALL[entry.action];
-  const who = h('strong', null, entry.actor.name || known?.nobody || 'Somebody');
+  const who = h('strong', null, callerName(entry.actor.name) || known?.nobody || 'Somebody');
   return [who, ' ', known ? known.said(entry, titles) : `${entry.action} ${entry.target ?? ''}`, '.'];
 }

@@ -67,12 +67,13 @@ function answer({ campaign, found }) {
     found.clause ? h('ul.explained', null, clause(found.clause)) : h('p.soft', null, 'The campaign is for everyone.'));
 }
 
-/** One clause with its answer. */
-function clause(node) {
-  const mark = h('span.mark', { class: node.matches ? 'yes' : 'no', role: 'img', 'aria-label': node.matches ? 'Holds' : 'Does not hold' }, node.matches ? '✓' : '✕');
+/** One clause with its answer. Where none may hold, one that does not is as it should be. */
+function clause(node, unwanted = false) {
+  const tone = node.matches ? (unwanted ? 'no' : 'yes') : (unwanted ? 'soft' : 'no');
+  const mark = h('span.mark', { class: tone, role: 'img', 'aria-label': node.matches ? 'Holds' : 'Does not hold' }, node.matches ? '✓' : '✕');
   if (node.conditions) {
     return h('li', null, h('div.line', null, mark, h('span', null, JOINS[node.join_type] ?? node.join_type)),
-      h('ul.explained', null, node.conditions.map(clause)));
+      h('ul.explained', null, node.conditions.map((child) => clause(child, node.join_type === 'NOT'))));
   }
   return h('li', null, h('div.line', null, mark, h('span', null, sentence(node), h('span.soft', null, ' · ', actual(node.actual)))));
 }

@@ -50,7 +50,7 @@ export function failures({ uuid, reasons, again }) {
     return h('section.card.flush', { 'aria-labelledby': 'failures' },
       h('header', null,
         h('h2', { id: 'failures' }, 'Failed devices'),
-        h('div.row', null,
+        h('div.row.failed-head', null,
           select('Reason', state.reason, known.map(([reason]) => [reason, meaning(reason) ? `${meaning(reason)} (${reason})` : reason]), (reason) => move({ reason })),
           select('Platform', state.platform, Object.values(PLATFORMS).map((key) => [key, platformName(key)]), (platform) => move({ platform })),
           again() && h('button', { type: 'button', disabled: !state.total, onclick: () => again()({ reason: state.reason, platform: state.platform }, state.total) },
@@ -62,6 +62,8 @@ export function failures({ uuid, reasons, again }) {
   return { view, read, choose, stop: () => reading?.abort() };
 }
 
+const platformOf = (row) => platformName(PLATFORMS[row.device_platform] ?? 'Other');
+
 function select(label, chosen, options, pick) {
   return h('select.compact', { 'aria-label': label, onchange: ({ target }) => pick(target.value) },
     h('option', { value: '', selected: chosen === '' }, `Every ${label.toLowerCase()}`),
@@ -72,10 +74,11 @@ function rows({ rows: all, total, reason, platform }) {
   if (!all.length) return empty(reason || platform ? 'No failed device is of this kind.' : 'No device has failed.');
   return h('table', null,
     h('caption.said', null, count(total, 'failed device')),
-    h('thead', null, h('tr', null, ['Device', 'Platform', 'Reason', 'When'].map((name, index) => h('th', { scope: 'col', class: index === 3 ? 'wide-only' : null }, name)))),
+    h('thead', null, h('tr', null, ['Device', 'Platform', 'Reason', 'When'].map((name, index) => h('th', { scope: 'col', class: index % 2 ? 'wide-only' : null }, name)))),
     h('tbody', null, all.map((row) => h('tr', { key: row.device_id },
-      h('td', null, row.external_id === null ? h('span.soft', null, `number ${row.device_id}, gone by now`) : h('a.row-link.breaks', { href: to(path`/devices/${row.external_id}`) }, row.external_id)),
-      h('td', null, platformName(PLATFORMS[row.device_platform] ?? 'Other')),
+      h('td', null, row.external_id === null ? h('span.soft', null, `number ${row.device_id}, gone by now`) : h('a.row-link.breaks', { href: to(path`/devices/${row.external_id}`) }, row.external_id),
+        h('small.soft.narrow-only', null, platformOf(row))),
+      h('td.wide-only', null, platformOf(row)),
       h('td', null, meaning(row.reason) ?? row.reason, meaning(row.reason) && h('small.mono.soft.wide-only', null, ` ${row.reason}`)),
       h('td.soft.small.nowrap.wide-only', null, time(row.created_at))))));
 }

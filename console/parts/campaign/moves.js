@@ -81,14 +81,19 @@ async function duplicate(record) {
   return null;
 }
 
+/** What does not pass by itself. */
+const HOPELESS = ['pruned', 'no_token', 'no_provider', 'no_credentials', 'Unregistered', 'UNREGISTERED', 'ExpiredToken'];
+
 /** Sends again to those that failed, after naming how many they are. */
 export async function sendAgain(record, { reason, platform }) {
   const asked = query({ reason, platform, size: 1 });
   const { total } = await envelope('GET', path`/notifications/${record.uuid}/failures` + asked);
+  const hopeless = reason ? HOPELESS.includes(reason) && total : !platform && sum(Object.fromEntries(HOPELESS.map((word) => [word, record.reasons[word] ?? 0])));
   const kind = [platform && `on ${platformName(platform)}`, reason && `with the reason “${meaning(reason) ?? reason}”`].filter(Boolean).join(', ');
   const text = [
     h('p', null, 'The message goes once more to ', h('strong', null, count(total, 'device')), ` that failed${kind && ` ${kind}`}.`),
     h('p.soft', null, 'Those that got it do not get it again. Each device counts once.'),
+    hopeless > 0 && h('p.note.warn', null, `${hopeless >= total ? 'None of these' : `${number(total - hopeless)} of these`} can be expected to get it now: without a token that works, or without credentials, a device fails again.`),
   ];
   if (!(await confirmed('Send again?', text, { sure: `Send to ${count(total, 'device')}` }))) return null;
   return post(path`/notifications/${record.uuid}/:resend`, { ...(reason && { reason }), ...(platform && { platform }) });

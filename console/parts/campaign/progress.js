@@ -38,7 +38,7 @@ function headline(record, { status, done, expected, eta, left: rest }) {
 }
 
 const left = ({ left: rest, expected, eta, status }) =>
-  tile('Left', rest === null ? '–' : number(rest), expected === null ? null : status === SENDING && eta !== null && rest > 0 ? `about ${duration(eta)}` : `of ${number(expected)}`);
+  tile(status === DELETED ? 'Not reached' : 'Left', rest === null ? '–' : number(rest), expected === null ? null : status === SENDING && eta !== null && rest > 0 ? `about ${duration(eta)}` : `of ${number(expected)}`);
 
 function took({ launched_at: from, finished_at: to, round }) {
   const seconds = from && to ? (new Date(to) - new Date(from)) / 1000 : null;

@@ -29,7 +29,7 @@ export function askRate(record) {
     const view = drawn(() => h('form', { onsubmit: submit },
       field('Pushes a second', (id) => h('input', {
         id, inputMode: 'numeric', autofocus: true, value: state.text, placeholder: 'No limit of its own', oninput: ({ target }) => (state.text = target.value),
-      }), { id: 'rate', hint: 'Over all nodes, from now on. Empty: as fast as the app’s limits allow.', problem: state.problem }),
+      }), { id: 'campaign-rate', hint: 'Over all nodes, from now on. Empty: as fast as the app’s limits allow.', problem: state.problem }),
       h('div.row.end', null,
         h('button', { type: 'button', onclick: () => close() }, 'Cancel'),
         h('button.primary', { type: 'submit', disabled: state.busy }, 'Set the rate'))));

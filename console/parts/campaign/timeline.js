@@ -3,6 +3,7 @@
 import { drawn, h } from '../../lib/dom.js';
 import { get, path } from '../../lib/api.js';
 import { count, number, time } from '../../lib/format.js';
+import { platformName } from '../../lib/names.js';
 import { meaning } from '../../lib/reasons.js';
 import { loading, trouble } from '../pieces.js';
 
@@ -64,7 +65,7 @@ function wordsOf(event, details) {
       if (!('rate_limit' in details)) return null;
       return details.rate_limit ? `to ${number(details.rate_limit)} a second` : 'to no limit of its own';
     case 'resent':
-      return [details.reason && (meaning(details.reason) ?? details.reason), details.platform].filter(Boolean).join(', ') || null;
+      return [details.reason && `with the reason “${meaning(details.reason) ?? details.reason}”`, details.platform && `on ${platformName(details.platform.toLowerCase())}`].filter(Boolean).join(', ') || null;
     case 'tested': {
       const devices = details.external_ids?.length ?? details.devices;
       return typeof devices === 'number' ? `to ${count(devices, 'device')}` : null;

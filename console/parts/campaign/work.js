@@ -9,12 +9,12 @@ export function work(status, uuid) {
   const actors = Object.entries(status?.actors ?? {});
   if (!shards?.total && !actors.length) return null;
   return h('details.card.folded', null,
-    h('summary', null, h('h2', null, 'Behind it'), h('span.soft.small', null, 'shards by node, actors')),
+    h('summary', null, h('h2', null, 'Shards and actors')),
     shards?.total > 0 && shardsOf(shards, status.nodes ?? {}),
     actors.length > 0 && h('div.stack.tight', null,
       h('h3', null, 'Actors of the node that answers'),
       actors.sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })).map(([name, state]) =>
-        h('details', { key: name }, h('summary', null, h('span.mono', null, name), h('span.soft.small', null, ` ${inShort(state)}`)), h('pre.small', null, JSON.stringify(state, null, 2))))));
+        h('details', { key: name }, h('summary', null, h('span.mono', null, name.replace(` ${uuid}`, '')), h('span.soft.small', null, ` ${inShort(state)}`)), h('pre.small', null, JSON.stringify(state, null, 2))))));
 }
 
 function shardsOf({ total, done, by_node: byNode }, nodes) {

@@ -12,7 +12,9 @@ await inBrowser(async (open) => {
   await deleting(tab);
 });
 
-const rows = (tab) => tab.locator(".device-rows tbody tr");
+function rows(tab) {
+  return tab.locator(".device-rows tbody tr");
+}
 
 async function finding(tab) {
   await visit(tab, "/devices");
@@ -70,7 +72,7 @@ async function changing(tab) {
   await tab.getByRole("button", { name: "Remove the tag tested" }).waitFor();
 
   // 20.0 is no whole number, and stays none.
-  await tab.getByRole("button", { name: "Add", exact: true }).first().click();
+  await tab.getByRole("region", { name: "Properties" }).getByRole("button", { name: "Add" }).click();
   const dialog = tab.getByRole("dialog");
   await dialog.getByLabel("Property").fill("score");
   await dialog.getByLabel("Type").selectOption("float");
@@ -93,7 +95,7 @@ async function changing(tab) {
   await dialog.getByRole("button", { name: "Remove" }).click();
   await tab.getByRole("row", { name: /score/ }).waitFor({ state: "hidden" });
 
-  await tab.getByRole("button", { name: "Change", exact: true }).first().click();
+  await tab.getByRole("region", { name: "About this device" }).getByRole("button", { name: "Change" }).click();
   await dialog.getByLabel("Alias").fill("somebody");
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.waitFor({ state: "hidden" });
