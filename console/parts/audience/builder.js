@@ -2,8 +2,9 @@
 // next one; what a tree is, and every edit of it, is `lib/audience/model.js`.
 
 import { h } from '../../lib/dom.js';
+import { time } from '../../lib/format.js';
 import { canUnwrap, condition, doubled, edited, found, group, inserted, isGroup, moved, removed, unwrapped, wrapped } from '../../lib/audience/model.js';
-import { DEVICE_KEYS, carried, firstOperator, holdsWithout, keyName, operatorsFor, suits, takesOf } from '../../lib/audience/operators.js';
+import { DEVICE_KEYS, carried, firstOperator, holdsWithout, keyName, operatorsFor, suits, takesOf, valueName } from '../../lib/audience/operators.js';
 import { clauseInWords } from '../../lib/audience/words.js';
 import { ownZone } from '../../lib/zones.js';
 import { icon } from '../icons.js';
@@ -102,7 +103,7 @@ function conditionRow(node, parent, parts) {
       })),
     actions(node, parent, parts),
     problemText(node, parts) ?? (hint && h('p.hint', { id: `clause-${node.id}` }, hint)),
-    reason && verdict(reason));
+    reason && verdict(reason, node));
 }
 
 /** What is to be known about a comparison. */
@@ -145,10 +146,16 @@ function problemText(node, { problems }) {
 }
 
 /** What a device has there, and whether that satisfies the clause. */
-function verdict({ matches, actual, leaf }) {
-  const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${[actual].flat().join(', ') || 'an empty list'}.`;
+function verdict({ matches, actual, leaf }, node) {
+  const values = [actual ?? []].flat().map((value) => actualName(value, node));
+  const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${values.join(', ') || 'an empty list'}.`;
   return h('span.verdict', { class: matches ? 'good' : 'bad' },
     icon(matches ? 'yes' : 'close'), h('span', null, matches ? 'Yes' : 'No', leaf && '. '), leaf && h('span.soft.cut', { title: has }, has));
+}
+
+function actualName(value, { key, operator }) {
+  const isTime = ['moment', 'days'].includes(takesOf(operator)) && !Number.isNaN(Date.parse(value));
+  return isTime ? time(value) : valueName(value, key);
 }
 
 function actions(node, parent, { root, change }) {
