@@ -25,6 +25,11 @@ impl Settings {
         for (index, key) in self.internal.keys.iter().enumerate() {
             check_secret(&format!("internal.keys[{index}]"), key.expose(), &mut problems);
         }
+        if let Some(secret) = &self.internal.sealing_secret {
+            let long = secret.expose().chars().count() >= MIN_SECRET_CHARS;
+            let what = format!("must have at least {MIN_SECRET_CHARS} characters");
+            problems.require(long, "internal.sealing_secret", what);
+        }
         let lease_fits = (2..=300).contains(&self.cluster.lease_seconds);
         problems.require(lease_fits, "cluster.lease_seconds", "must be 2 to 300");
         check_limits(&self.limits, &mut problems);
@@ -306,6 +311,7 @@ mod tests {
             ("STORAGE__PATH", "/dev/null/data"),
             ("LOG__LEVEL", "loud!"),
             ("INTERNAL__KEYS", "short"),
+            ("INTERNAL__SEALING_SECRET", "short too"),
         ]);
         for expected in [
             "server.bind: must be IP:PORT",
@@ -323,6 +329,7 @@ mod tests {
             "limits.shards: must be 1 to 1000",
             "log.level: ",
             "internal.keys[0]: must have at least 16",
+            "internal.sealing_secret: must have at least 16",
         ] {
             assert!(told.contains(expected), "`{expected}` is not in:\n{told}");
         }

@@ -1,5 +1,6 @@
 //! The integration tests, one binary: a module per concern, `support` for what they share.
 
+mod access;
 mod audience_property;
 mod campaign;
 mod cluster;
