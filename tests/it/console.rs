@@ -84,3 +84,8 @@ fn every_page_of_the_console_stands_for_everybody() {
 fn the_console_finds_explains_and_changes_devices() {
     Worked::start().run("devices.mjs");
 }
+
+#[test]
+fn a_campaign_is_written_tested_and_launched_once() {
+    Worked::start().run("compose.mjs");
+}
