@@ -1,33 +1,8 @@
 // An audience in words: conditions as sentences.
 
 import { h } from './dom.js';
+import { DEVICE_KEYS, OPERATORS, keyName, takesOf, valueName } from './audience/operators.js';
 import { time } from './format.js';
-
-const OWN = {
-  '@tag': 'a tag',
-  '@alias': 'the alias',
-  '@platform': 'the platform',
-  '@last_seen': 'last seen',
-  '@created_at': 'first seen',
-  '@timezone': 'the time zone',
-  '@locale': 'the language',
-  '@id': 'the number',
-};
-
-const OPERATORS = {
-  eq: 'is',
-  ne: 'is not',
-  gt: 'is over',
-  gte: 'is at least',
-  lt: 'is under',
-  lte: 'is at most',
-  in: 'is one of',
-  exists: 'has',
-  prefix: 'begins with',
-  contains: 'contains',
-};
-
-const PLATFORMS = ['unknown', 'Android', 'iOS', 'Web'];
 
 /** Whether conditions name anybody in particular. */
 export const isEveryone = (conditions) =>
@@ -50,22 +25,22 @@ const JOINS = { AND: 'All of these hold:', OR: 'At least one of these holds:', N
 
 /** One comparison: `country is “KR”`. */
 export function sentence({ key, operator, value }) {
-  const name = h(OWN[key] ? 'span' : 'code', null, OWN[key] ?? key);
-  switch (operator) {
-    case 'exists':
-      return [name, ' is there'];
-    case 'not_exists':
-      return [name, ' is not there'];
-    case 'time_before':
-      return [name, ' before ', strong(time(value))];
-    case 'time_after':
-      return [name, ' after ', strong(time(value))];
-    case 'time_within_days':
-      return [name, ' within the last ', strong(`${value} ${Number(value) === 1 ? 'day' : 'days'}`)];
-    default: {
-      const word = String(operator).slice(String(operator).indexOf('_') + 1);
-      return [name, ` ${OPERATORS[word] ?? operator} `, values(key, value)];
-    }
+  const name = h(key in DEVICE_KEYS ? 'span' : 'code', null, keyName(key));
+  return [name, ` ${OPERATORS[operator]?.name ?? operator} `, what(key, operator, value)];
+}
+
+function what(key, operator, value) {
+  switch (takesOf(operator)) {
+    case 'nothing':
+      return null;
+    case 'truth':
+      return strong(String(value) === 'true' ? 'yes' : 'no');
+    case 'moment':
+      return strong(time(value));
+    case 'days':
+      return strong(`${value} ${Number(value) === 1 ? 'day' : 'days'}`);
+    default:
+      return values(key, value);
   }
 }
 
@@ -75,8 +50,8 @@ function values(key, value) {
 }
 
 function shown(key, value) {
-  if (key === '@platform' && PLATFORMS[value]) return PLATFORMS[value];
-  return typeof value === 'string' ? `“${value}”` : String(value);
+  const text = valueName(value, key);
+  return typeof value === 'string' && key !== '@platform' ? `“${text}”` : text;
 }
 
 const strong = (text) => h('strong', null, text);
