@@ -95,12 +95,14 @@ async function createApp(renew) {
 }
 
 async function deleteApp(app, renew) {
+  const about = { ...EVERYWHERE, headers: { 'X-Fanfare-App': app.name } };
+  const devices = await post('/devices/-/:count', {}, about).catch(() => null);
   const done = await edited(`Delete the app ${app.name}?`, { typed: '' }, {
     sure: 'Delete the app', danger: true,
     fields: (state, change) => [
-      h('p', null, `Its ${count(app.keys.length, 'key')} stop working at once and nothing more is sent for it. Type its name to go on.`),
-      field('Name of the app', (id) => h('input', {
-        id, type: 'text', value: state.typed, autocomplete: 'off', oninput: ({ target }) => change({ typed: target.value }),
+      h('p', null, `Its ${devices ? count(devices.total, 'device') : 'devices'}, ${count(app.keys.length, 'key')} and credentials are removed, and its campaigns withdrawn. This cannot be undone, and the name stays taken.`),
+      field('Type its name to go on', (id) => h('input', {
+        id, type: 'text', value: state.typed, autocomplete: 'off', spellcheck: false, oninput: ({ target }) => change({ typed: target.value }),
       }), { id: 'app-typed' }),
     ],
     async save(state) {

@@ -244,7 +244,7 @@ function row(device) {
       h('a.mono', { href: to(`/devices/${encodeURIComponent(device.external_id)}`) }, device.external_id),
       device.alias && h('small.soft', null, device.alias)),
     h('td.platform', null, devicePlatform(device.device_platform)),
-    h('td.reach', null, reach(device)),
+    h('td.via', null, reach(device)),
     h('td.tags', null, tags([...device.tags])),
     h('td.seen.soft', null, when(device.last_seen)));
 }
@@ -259,7 +259,7 @@ export function reach(device) {
 
 function tags(all) {
   const shown = all.slice(0, 3);
-  return [shown.map((tag) => h('span.chip', null, tag)), all.length > shown.length && h('span.soft.small', null, ` and ${all.length - shown.length} more`)];
+  return [shown.map((tag) => h('span.chip', null, tag)), all.length > shown.length && h('span.soft.small.nowrap', null, `and ${all.length - shown.length} more`)];
 }
 
 function turning(state, look) {

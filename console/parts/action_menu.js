@@ -10,7 +10,7 @@ class ActionMenu extends HTMLElement {
   #button = h('button.plain.compact.square', {
     type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false', onclick: () => this.#toggle(),
   }, icon('more'));
-  #menu = h('div.options', { role: 'menu', popover: 'auto', ontoggle: (event) => this.#toggled(event), onkeydown: (event) => this.#pressed(event) });
+  #menu = h('div.choices', { role: 'menu', popover: 'auto', ontoggle: (event) => this.#toggled(event), onkeydown: (event) => this.#pressed(event) });
   #place = besides(this.#button, this.#menu, { wide: false });
   // A click on the button closes the menu by itself, and would open it again.
   #closedAt = -Infinity;

@@ -32,7 +32,7 @@ class ComboBox extends HTMLElement {
     onkeydown: (event) => this.#pressed(event),
     onpaste: (event) => this.#pasted(event),
   });
-  #list = h('ul.options', { id: this.#id, role: 'listbox', popover: 'manual' });
+  #list = h('ul.choices', { id: this.#id, role: 'listbox', popover: 'manual' });
   #place = besides(this.#input, this.#list);
 
   connectedCallback() {

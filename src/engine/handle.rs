@@ -17,11 +17,12 @@ use crate::{
         device::SendPlatform,
         ids::{AppName, NotificationId},
         message::Message,
+        outcome::{Answer, Reason},
         rate::Rate,
         timestamp::Timestamp,
     },
     settings::AppSettings,
-    transport::RenderError,
+    transport::{Preview, RenderError},
 };
 
 /// How long leaving the cluster may take.
@@ -108,7 +109,15 @@ impl EngineHandle {
             Ok(Err(error)) => tracing::warn!(%error, "failed to leave the cluster"),
             Err(_) => tracing::warn!("failed to leave the cluster: the database does not answer"),
         }
+        self.send_traces().await;
         all
+    }
+
+    /// Sends the traces that are left; a collector that is away keeps nobody waiting for long.
+    async fn send_traces(&self) {
+        let Some(traces) = self.shared.traces.clone() else { return };
+        // It cannot fail but by a panic of the exporter, which has been logged.
+        let _ = tokio::task::spawn_blocking(move || traces.shut_down()).await;
     }
 
     /// The providers this app has credentials for.
@@ -127,6 +136,24 @@ impl EngineHandle {
             .of(app)
             .iter()
             .try_for_each(|desk| desk.transport.render(id, message, Timestamp::now()).map(drop))
+    }
+
+    /// The message as each of the app's providers would be sent it, or as both APNs and FCM would where
+    /// it has neither. E-mail is left out: it is no JSON.
+    pub fn preview(
+        &self,
+        app: &AppName,
+        id: NotificationId,
+        message: &Message,
+    ) -> Vec<(SendPlatform, Preview)> {
+        let shown = [SendPlatform::Apns, SendPlatform::Fcm];
+        let own = self.providers(app);
+        let none = !shown.iter().any(|provider| own.contains(provider));
+        let wanted = shown.into_iter().filter(|provider| none || own.contains(provider));
+        let of = |provider| {
+            Preview::of(provider, id, message, Timestamp::now()).map(|preview| (provider, preview))
+        };
+        wanted.filter_map(of).collect()
     }
 
     /// Pushes to one device, by the ways and rules of campaigns, and waits for what becomes of it, for
@@ -161,6 +188,45 @@ impl EngineHandle {
     pub fn put_app(&self, name: &AppName, app: &AppSettings) -> Result<()> {
         self.shared.put_app(name, (self.shared.opener)(app)?);
         Ok(())
+    }
+
+    /// Tells the other nodes what this one can send for an app now.
+    pub async fn offer(&self, app: &AppName) -> Result<()> {
+        self.shared.cluster.offer(app, self.providers(app)).await
+    }
+
+    /// Stops an app's campaigns on this node, for the scheduler to begin them again with the ways out
+    /// that the app has now.
+    pub fn begin_anew(&self, app: &AppName) {
+        let runs = self.shared.campaigns.all();
+        runs.iter().filter(|run| run.app() == app).for_each(|run| self.shared.halt(run));
+    }
+
+    /// Why a provider refuses an app's credentials, where pushes have shown that it does.
+    pub fn refusal(&self, app: &AppName, provider: SendPlatform) -> Option<String> {
+        self.shared.senders.get(app, provider)?.refusal()
+    }
+
+    /// Asks a provider whether it takes an app's credentials, for at most `patience`; none where the app
+    /// has none for it. If it does, what waited for that goes on.
+    pub async fn check_credentials(
+        &self,
+        app: &AppName,
+        provider: SendPlatform,
+        patience: Duration,
+    ) -> Option<Answer> {
+        let desk = self.shared.senders.get(app, provider)?;
+        let silent = |_| Answer::Unavailable {
+            reason: Reason::new("timeout"),
+            retry_after: None,
+            unprocessed: false,
+        };
+        let answer = tokio::time::timeout(patience, desk.transport.check()).await;
+        let answer = answer.unwrap_or_else(silent);
+        if answer == Answer::Accepted || answer.is_refusal() {
+            desk.forgive();
+        }
+        Some(answer)
     }
 
     /// Takes an app's credentials away.

@@ -17,11 +17,16 @@ use crate::{
         timestamp::Timestamp,
     },
     engine::EngineHandle,
-    storage::{AudienceCount, DeviceQuery, Event, EventKind, EventQuery, Found, Stores},
+    storage::{
+        AudienceCount, DeviceQuery, DeviceStore, Event, EventKind, EventQuery, Found, Stores,
+    },
 };
 
 /// Most devices in one bulk registration.
 pub const MAX_BULK: usize = 1000;
+
+/// Devices removed at a time.
+const REMOVED_AT_ONCE: usize = 500;
 
 /// The use cases of devices.
 #[derive(Clone)]
@@ -52,6 +57,20 @@ pub struct HistoryRow {
     pub event: Event,
     /// The notification it happened with.
     pub notification: Option<NotificationView>,
+}
+
+/// Removes every device of an app.
+pub(super) async fn remove_all(devices: &dyn DeviceStore, app: &AppName) -> Result<()> {
+    loop {
+        let query = DeviceQuery { size: REMOVED_AT_ONCE, ..DeviceQuery::default() };
+        let found = devices.search(app, &query).await?;
+        if found.items.is_empty() {
+            return Ok(());
+        }
+        for device in found.items {
+            devices.remove(app, &device.external_id).await?;
+        }
+    }
 }
 
 impl Devices {
@@ -142,6 +161,12 @@ impl Devices {
         if removed { Ok(()) } else { Err(unknown(external_id)) }
     }
 
+    /// Undoes the giving up of a device's token; one that was not given up stays as it is.
+    pub async fn restore(&self, app: &AppName, external_id: &str) -> Result<Device> {
+        let restored = self.stores.devices.restore(app, external_id).await?;
+        restored.ok_or_else(|| unknown(external_id))
+    }
+
     /// Devices in the order of their numbers.
     pub async fn search(
         &self,
@@ -228,7 +253,8 @@ fn checked(conditions: Option<&ClauseSpec>) -> Result<Option<Clause>> {
     given.map(|spec| audience::parse(spec, "conditions")).transpose()
 }
 
-fn unknown(external_id: &str) -> Error {
+/// The error for a device that there is not.
+pub(super) fn unknown(external_id: &str) -> Error {
     let shown: String = external_id.chars().take(80).collect();
     Error::not_found(format!("there is no device `{shown}`"))
 }

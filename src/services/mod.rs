@@ -7,9 +7,11 @@ pub mod announcements;
 pub mod apps;
 pub mod audience;
 pub mod audit;
+pub mod credentials;
 pub mod devices;
 pub mod direct;
 pub mod feed;
+pub mod figures;
 pub mod keys;
 pub mod nonces;
 pub mod notifications;
@@ -26,21 +28,25 @@ use crate::{
     storage::Stores,
 };
 
-/// The engine's words for what became of a push that somebody waited for.
-pub use crate::engine::DirectOutcome;
+/// The engine's words for what became of a push that somebody waited for, and for what one looks like.
+pub use crate::engine::{DirectOutcome, Preview};
+
+/// The engine's account of itself.
+pub use crate::engine::report;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
     AudienceCount, AuditQuery, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
-    NotificationField, NotificationQuery, OrderBy,
+    NotificationField, NotificationQuery, OrderBy, StoreTimes,
 };
 pub use announcements::Announcements;
-pub use apps::Apps;
+pub use apps::{Apps, TakenUp};
 pub use audience::Audience;
 pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
 pub use feed::Feed;
+pub use figures::Figures;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use sessions::Sessions;
@@ -61,7 +67,7 @@ pub struct Services {
     pub notifications: Notifications,
     /// Audiences in the making.
     pub audience: Audience,
-    /// Apps: which there are.
+    /// Apps: those of the configuration and those that are stored, their keys and credentials.
     pub apps: Apps,
     /// Who did what.
     pub audit: Audit,
@@ -87,7 +93,13 @@ pub struct Services {
 
 impl Services {
     /// Over these stores and this engine.
-    pub fn new(stores: Stores, engine: EngineHandle, settings: &Settings) -> Self {
+    /// `taken_up` are the stored apps that the engine was given at its start.
+    pub fn new(
+        stores: Stores,
+        engine: EngineHandle,
+        taken_up: TakenUp,
+        settings: &Settings,
+    ) -> Self {
         let secret = settings.dialects.push_server.tenant_secret.as_ref();
         let model = settings.dialect_app();
         if settings.dialects.push_server.enabled {
@@ -96,7 +108,13 @@ impl Services {
         let devices = Devices::new(stores.clone(), engine.clone());
         let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
-            apps: Apps::new(settings),
+            apps: Apps::new(
+                stores.clone(),
+                engine.clone(),
+                notifications.clone(),
+                taken_up,
+                settings,
+            ),
             audit: Audit::new(stores.clone(), settings),
             announcements: Announcements::new(
                 stores.clone(),

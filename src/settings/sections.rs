@@ -1,4 +1,4 @@
-//! The smaller sections: `server`, `storage`, `cluster`, `internal`, `log`.
+//! The smaller sections: `server`, `storage`, `cluster`, `internal`, `log`, `telemetry`.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -41,6 +41,16 @@ pub enum StorageKind {
     Mongodb,
 }
 
+impl StorageKind {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Mongodb => "mongodb",
+        }
+    }
+}
+
 /// `storage`: where data is kept, and for how long.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,13 +77,16 @@ pub struct ClusterSettings {
     pub lease_seconds: u64,
 }
 
-/// `internal`: who may call `/internal`.
+/// `internal`: who may call `/internal` and act on every app, and what seals credentials.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InternalSettings {
     /// Values of `X-Server-Key` that are accepted; with none, nobody is.
     #[serde(default, deserialize_with = "lenient::secrets")]
     pub keys: Vec<Secret>,
+    /// Seals the credentials of stored apps.
+    #[serde(default, deserialize_with = "lenient::optional_secret")]
+    pub sealing_secret: Option<Secret>,
 }
 
 /// How log lines look.
@@ -95,4 +108,13 @@ pub struct LogSettings {
     /// A level, or levels by part: `info,fanfare::engine=debug`.
     #[serde(deserialize_with = "lenient::string")]
     pub level: String,
+}
+
+/// `telemetry`: what is told to other systems unasked.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// The collector that traces of campaigns go to, by OTLP over HTTP; without one none are made.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub otlp_endpoint: Option<String>,
 }

@@ -25,6 +25,11 @@ impl Settings {
         for (index, key) in self.internal.keys.iter().enumerate() {
             check_secret(&format!("internal.keys[{index}]"), key.expose(), &mut problems);
         }
+        if let Some(secret) = &self.internal.sealing_secret {
+            let long = secret.expose().chars().count() >= MIN_SECRET_CHARS;
+            let what = format!("must have at least {MIN_SECRET_CHARS} characters");
+            problems.require(long, "internal.sealing_secret", what);
+        }
         let lease_fits = (2..=300).contains(&self.cluster.lease_seconds);
         problems.require(lease_fits, "cluster.lease_seconds", "must be 2 to 300");
         check_limits(&self.limits, &mut problems);
@@ -34,6 +39,10 @@ impl Settings {
         let fits = !required || self.server.public_url.is_some();
         let what = "needs server.public_url: without it, a token made for another server would do";
         problems.require(fits, "dialects.push_server.require_client_auth", what);
+        let endpoint = self.telemetry.otlp_endpoint.as_deref();
+        let fits = endpoint.is_none_or(is_web_address);
+        let what = "must be the collector's URL, such as http://127.0.0.1:4318";
+        problems.require(fits, "telemetry.otlp_endpoint", what);
         let what = "is not a level (off, error, warn, info, debug, trace) or a list of PART=LEVEL";
         problems.require(is_log_filter(&self.log.level), "log.level", what);
         problems.finish()
@@ -115,6 +124,13 @@ impl Settings {
             }
         }
     }
+}
+
+/// Whether it is an absolute URL of the web, without a query.
+fn is_web_address(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let fits = |url: http::Uri| url.authority().is_some() && url.query().is_none();
+    rest.is_some() && text.parse().is_ok_and(fits)
 }
 
 /// What keeps a directory from being written to, or made: itself, or the nearest above it that exists.
@@ -306,6 +322,7 @@ mod tests {
             ("STORAGE__PATH", "/dev/null/data"),
             ("LOG__LEVEL", "loud!"),
             ("INTERNAL__KEYS", "short"),
+            ("INTERNAL__SEALING_SECRET", "short too"),
         ]);
         for expected in [
             "server.bind: must be IP:PORT",
@@ -323,6 +340,7 @@ mod tests {
             "limits.shards: must be 1 to 1000",
             "log.level: ",
             "internal.keys[0]: must have at least 16",
+            "internal.sealing_secret: must have at least 16",
         ] {
             assert!(told.contains(expected), "`{expected}` is not in:\n{told}");
         }

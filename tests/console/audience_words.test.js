@@ -36,7 +36,7 @@ test('groups within groups stand in parentheses', () => {
 });
 
 test('times, long lists and what is not written yet', () => {
-  assert.equal(words(leaf('@last_seen', 'time_within_days', 1)), 'Devices where Last seen is within the last 1 day.');
+  assert.equal(words(leaf('@last_seen', 'time_within_days', 1)), 'Devices where Last seen is in the last 1 day.');
   assert.equal(
     words(leaf('@created_at', 'time_before', '2026-03-29T03:30:00+02:00')),
     'Devices where First registered is before Sunday, 29 March 2026, 01:30 UTC.',

@@ -11,6 +11,7 @@ use crate::support::{chromium, house::House, npm};
 /// What drives the browser, and what judges whether everybody can use a page.
 const PACKAGES: &str = "playwright-core@1.65.1 axe-core@4.14.1";
 const OPERATOR: &str = "the-operator-key-of-the-tests";
+const SEALS: &str = "what-seals-credentials-in-the-tests";
 const DEVICES: usize = 120;
 
 /// A house in which somebody has worked: devices, and campaigns in several states.
@@ -23,7 +24,7 @@ struct Worked {
 
 impl Worked {
     fn start() -> Self {
-        let settings = format!("[internal]\nkeys = [{OPERATOR:?}]\n");
+        let settings = format!("[internal]\nkeys = [{OPERATOR:?}]\nsealing_secret = {SEALS:?}\n");
         let house = House::start(&[], &settings);
         house.register(DEVICES);
         let sent = house.create(&json!({ "title": "Doors open at eight" }));
@@ -48,10 +49,22 @@ impl Worked {
             "sending": self.sending,
             "draft": self.draft,
             "reached": self.reached(),
+            "credentials": self.credentials(),
             "chromium": chromium::program(),
             "pictures": pictures(),
         });
         npm::run(PACKAGES, &format!("console/{script}"), &[&site.to_string()])
+    }
+
+    /// What the gateways take: paths of files, and what belongs to them.
+    fn credentials(&self) -> Value {
+        let configured = |key: &str| {
+            let mut lines = self.house.gateways.config.lines();
+            let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+            value.expect("the gateways configure it").trim_matches('"').to_owned()
+        };
+        let keys = ["key_file", "key_id", "team_id", "topic", "service_account_file"];
+        keys.into_iter().map(|key| (key.to_owned(), Value::from(configured(key)))).collect()
     }
 
     /// A device that the campaign was sent to.
@@ -88,4 +101,14 @@ fn the_console_finds_explains_and_changes_devices() {
 #[test]
 fn the_console_conducts_campaigns_and_shows_them_live() {
     Worked::start().run("campaigns.mjs");
+}
+
+#[test]
+fn apps_keys_and_credentials_are_made_and_ended_in_the_console() {
+    Worked::start().run("apps.mjs");
+}
+
+#[test]
+fn a_campaign_is_written_tested_and_launched_once() {
+    Worked::start().run("compose.mjs");
 }

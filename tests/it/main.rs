@@ -1,5 +1,6 @@
 //! The integration tests, one binary: a module per concern, `support` for what they share.
 
+mod access;
 mod audience_property;
 mod campaign;
 mod cluster;
@@ -9,7 +10,9 @@ mod crash;
 mod direct;
 mod engagelab;
 mod faults;
+mod feed;
 mod limits;
+mod metrics;
 mod mongo;
 mod moxie;
 mod native_api;
@@ -18,3 +21,5 @@ mod push_server;
 mod storage_contract;
 mod supervision;
 mod support;
+mod traces;
+mod trial;

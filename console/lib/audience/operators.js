@@ -48,7 +48,7 @@ export const OPERATORS = {
   bool_eq: { kind: 'boolean', takes: 'truth', name: 'is' },
   time_before: { kind: 'time', takes: 'moment', name: 'is before' },
   time_after: { kind: 'time', takes: 'moment', name: 'is after' },
-  time_within_days: { kind: 'time', takes: 'days', name: 'is within the last' },
+  time_within_days: { kind: 'time', takes: 'days', name: 'is in the last' },
   exists: { kind: 'presence', takes: 'nothing', name: 'is set' },
   not_exists: { kind: 'presence', takes: 'nothing', name: 'is not set' },
 };

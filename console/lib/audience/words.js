@@ -35,14 +35,15 @@ function valueInWords(key, operator, value) {
     case 'moment':
       return Number.isNaN(Date.parse(value)) ? '…' : `${said(Date.parse(value), 'UTC')} UTC`;
     default:
-      return Array.isArray(value) ? listed(value.map((each) => quoted(key, each))) : quoted(key, value);
+      return Array.isArray(value) ? listed(value.map((each) => shown(key, operator, each))) : shown(key, operator, value);
   }
 }
 
-function quoted(key, value) {
+/** Texts stand in quotes; numbers do not, even where the API was told them as text. */
+function shown(key, operator, value) {
   if (value === '' || value === null || value === undefined) return '…';
   const text = valueName(value, key);
-  return typeof value === 'string' && key !== '@platform' ? `“${text}”` : text;
+  return OPERATORS[operator]?.kind === 'text' && key !== '@platform' ? `“${text}”` : text;
 }
 
 const MOST = 5;

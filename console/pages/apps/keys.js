@@ -14,6 +14,7 @@ const SCOPES = {
   register: 'Registers, changes and removes devices. For the app’s server; it cannot sign in here alone.',
 };
 const DAY_HOURS = 24;
+const LONGEST_HOURS = 720;
 
 /** The card of keys. */
 export function keys(site, app) {
@@ -23,7 +24,8 @@ export function keys(site, app) {
       ? h('table.key-rows', null,
         h('thead', null, h('tr', null, ['Name', 'May', 'Made', ''].map((label, index) => h('th', { scope: 'col' }, label || h('span.unseen', null, `Actions ${index}`))))),
         h('tbody', null, app.keys.map((key) => row(site, app, key))))
-      : h('p.soft.pad', null, 'No key: nobody can call for this app but the installation’s operator.'));
+      : h('p.soft.pad.small', null, 'No key: nobody can call for this app but the installation’s operator.'),
+    app.key && h('p.soft.small.pad', null, 'Callers show a secret as a bearer token, or by Basic authentication with the user name ', h('code', null, app.key), '.'));
 }
 
 function row(site, app, key) {
@@ -68,7 +70,7 @@ async function rotate(site, app, key) {
     fields: (state, draft, problem) => [
       h('p', null, 'The key gets a new secret. The present one goes on working for a while, so that callers can change over without a gap.'),
       field('Hours that both work', (id) => h('input', {
-        id, type: 'number', min: 0, step: 1, required: true, value: state.hours, oninput: ({ target }) => draft({ hours: target.value }),
+        id, type: 'number', min: 0, max: LONGEST_HOURS, step: 1, required: true, value: state.hours, oninput: ({ target }) => draft({ hours: target.value }),
       }), { id: 'overlap', hint: '0 ends the present secret at once.', problem: problem('overlap_hours') }),
     ],
     save: (state) => site.change('POST', path`/apps/${app.name}/keys/${key.id}/:rotate`, { overlap_hours: Number(state.hours) }),

@@ -19,7 +19,7 @@ const NAMES = { apns: 'Apple Push Notification service', fcm: 'Firebase Cloud Me
 
 /** The card of providers. */
 export function providers(site, app) {
-  const isOurs = site.mayManage && app.source === 'stored';
+  const isOurs = app.source === 'stored';
   const missing = GIVEN.filter((provider) => !app.providers.some((row) => row.provider === provider));
   return h('section.card', { 'aria-labelledby': 'providers' },
     h('header', null, h('h2', { id: 'providers' }, 'Providers'), app.source === 'configuration' && h('span.soft.small', null, 'Credentials are in the configuration file')),

@@ -1,7 +1,7 @@
 // The audience's part of the page: built or written as JSON, in words, counted, and explained.
 
 import { drawn, h } from '../../lib/dom.js';
-import { ago, count, number } from '../../lib/format.js';
+import { ago, number } from '../../lib/format.js';
 import { PLATFORM, providerName } from '../../lib/names.js';
 import { to } from '../../lib/router.js';
 import { atPath, condition, conditionsOf, group, inserted, toText } from '../../lib/audience/model.js';
@@ -13,7 +13,7 @@ import { problemAt, readAudience, textField } from '../../parts/audience/text.js
 import { badge } from '../../parts/pieces.js';
 import { icon } from '../../parts/icons.js';
 
-const UNREACHABLE = { no_token: 'without a push token', pruned: 'given up by the provider', no_provider: 'of no provider', no_credentials: 'of a provider without credentials' };
+export const UNREACHABLE = { no_token: 'without a push token', pruned: 'no longer registered with the provider', no_provider: 'without a provider', no_credentials: 'of a provider without credentials' };
 const BEGINNINGS = [
   ['Seen in the last 7 days', () => condition('@last_seen', 'time_within_days', 7)],
   ['On iOS', () => condition('@platform', 'str_eq', 'ios')],
@@ -37,7 +37,7 @@ export function audience(draft, reach) {
 
 function card(parts) {
   const { draft, state } = parts;
-  return h('section.card.audience', { 'aria-label': 'Audience' },
+  return h('section.card.whom', { 'aria-label': 'Audience' },
     h('header', null, h('h2', null, 'Audience'), modes(parts)),
     state.mode === 'text' ? asText(parts) : asConditions(parts),
     h('p.in-words', null, audienceInWords(draft.form.audience)),
@@ -170,7 +170,7 @@ function sampled(reach, draw) {
     h('summary', null, `Some of them`),
     reach.sampleOpen && h('div.scroll', { tabIndex: 0, role: 'region', 'aria-label': 'Some of the devices that match' },
       h('table', null,
-        h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Device'), h('th', { scope: 'col' }, 'Platform'), h('th', { scope: 'col' }, 'Last seen'), h('th', { scope: 'col' }, ''))),
+        h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Device'), h('th', { scope: 'col' }, 'Platform'), h('th', { scope: 'col' }, 'Last seen'), h('th', { scope: 'col' }, h('span.hidden-text', null, 'Why it matches')))),
         h('tbody', null, reach.sample.map((device) => sampleRow(device, reach))))));
 }
 
@@ -179,7 +179,7 @@ const PLATFORM_WORDS = ['unknown', 'android', 'ios', 'web'];
 const sampleRow = (device, reach) =>
   h('tr', { key: device.id },
     h('td', null, h('a.mono', { href: to(`/devices/${encodeURIComponent(device.external_id)}`), target: '_blank' }, device.external_id)),
-    h('td', null, PLATFORM[PLATFORM_WORDS[device.device_platform]] ?? 'Unknown', device.pruned && h('span.soft', null, ' (given up)')),
+    h('td', null, PLATFORM[PLATFORM_WORDS[device.device_platform]] ?? 'Unknown', device.pruned && h('span.soft', null, ' (no longer registered)')),
     h('td.nowrap', null, ago(device.last_seen)),
     h('td.end', null, h('button.compact.plain', { type: 'button', 'aria-label': `Why does ${device.external_id} match?`, onclick: () => reach.about(device.external_id) }, 'Why')));
 
@@ -197,9 +197,3 @@ function why({ reach, draft }) {
       device && h('button.compact.plain', { type: 'button', onclick: () => reach.about('') }, 'Clear')));
 }
 
-/** `12,345 devices: 10,000 by APNs, 2,345 by FCM`, for a sentence. */
-export const reachInWords = ({ total, reachable }) => {
-  const by = Object.entries(reachable).filter(([, value]) => value > 0).map(([provider, value]) => `${number(value)} by ${providerName(provider)}`);
-  return `${count(total, 'device')}${by.length ? `: ${by.join(', ')}` : ''}`;
-};
-export { UNREACHABLE };

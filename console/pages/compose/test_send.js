@@ -65,6 +65,6 @@ const outcomes = (rows) =>
     h('caption.hidden-text', null, 'What became of it'),
     h('tbody', { role: 'rowgroup' }, rows.map(({ external_id: id, outcome, reason }) =>
       h('tr', { key: id },
-        h('td.mono.cut', null, id),
+        h('td.mono', null, id),
         h('td', null, badge(outcome === 'accepted' ? 'Accepted' : 'Failed', outcome === 'accepted' ? 'good' : 'bad')),
         h('td', null, reason ?? '')))));

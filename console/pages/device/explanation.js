@@ -72,10 +72,10 @@ function clause(node, unwanted = false) {
   const tone = node.matches ? (unwanted ? 'no' : 'yes') : (unwanted ? 'soft' : 'no');
   const mark = h('span.mark', { class: tone, role: 'img', 'aria-label': node.matches ? 'Holds' : 'Does not hold' }, node.matches ? '✓' : '✕');
   if (node.conditions) {
-    return h('li', null, h('div.line', null, mark, h('span', null, JOINS[node.join_type] ?? node.join_type)),
+    return h('li', null, h('div.explained-line', null, mark, h('span', null, JOINS[node.join_type] ?? node.join_type)),
       h('ul.explained', null, node.conditions.map((child) => clause(child, node.join_type === 'NOT'))));
   }
-  return h('li', null, h('div.line', null, mark, h('span', null, sentence(node), h('span.soft', null, ' · ', actual(node.actual)))));
+  return h('li', null, h('div.explained-line', null, mark, h('span', null, sentence(node), h('span.soft', null, ' · ', actual(node.actual)))));
 }
 
 function actual(value) {

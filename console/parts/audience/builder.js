@@ -2,9 +2,11 @@
 // next one; what a tree is, and every edit of it, is `lib/audience/model.js`.
 
 import { h } from '../../lib/dom.js';
+import { time } from '../../lib/format.js';
 import { canUnwrap, condition, doubled, edited, found, group, inserted, isGroup, moved, removed, unwrapped, wrapped } from '../../lib/audience/model.js';
-import { DEVICE_KEYS, carried, firstOperator, holdsWithout, keyName, operatorsFor, suits } from '../../lib/audience/operators.js';
+import { DEVICE_KEYS, carried, firstOperator, holdsWithout, keyName, operatorsFor, suits, takesOf, valueName } from '../../lib/audience/operators.js';
 import { clauseInWords } from '../../lib/audience/words.js';
+import { ownZone } from '../../lib/zones.js';
 import { icon } from '../icons.js';
 import '../action_menu.js';
 import '../combo_box.js';
@@ -79,7 +81,8 @@ function conditionRow(node, parent, parts) {
   const { root, change, reasons, problems, typesOf } = parts;
   const set = (more, focus) => change(edited(root(), node.id, more), focus);
   const problem = problems.get(node.id);
-  const described = problem || holdsWithout(node.operator) ? `clause-${node.id}` : null;
+  const hint = hintOf(node);
+  const described = problem?.text || hint ? `clause-${node.id}` : null;
   const wrong = (part) => problem?.part === part;
   const reason = reasons?.get(node.id);
   return h('div.clause', { key: node.id, class: tone(reason), role: 'group', 'aria-label': words(node), dataset: { node: node.id } },
@@ -98,9 +101,15 @@ function conditionRow(node, parent, parts) {
         node, problem: wrong('value'), described, label: `Value of ${keyName(node.key) || 'the property'}`,
         set: (value) => set({ value }), suggest: (text, signal) => parts.suggestValues(node.key, node.operator, text, signal),
       })),
-    reason && verdict(reason),
     actions(node, parent, parts),
-    problemText(node, parts) ?? (holdsWithout(node.operator) && h('p.hint', { id: `clause-${node.id}` }, 'Holds for devices without this property too.')));
+    problemText(node, parts) ?? (hint && h('p.hint', { id: `clause-${node.id}` }, hint)),
+    reason && verdict(reason, node));
+}
+
+/** What is to be known about a comparison. */
+function hintOf({ operator }) {
+  if (holdsWithout(operator)) return 'Holds for devices without this property too.';
+  return takesOf(operator) === 'moment' ? `On the clock of ${ownZone()}.` : null;
 }
 
 /** Another key; an operator that does not suit it gives way to one that does. */
@@ -124,9 +133,10 @@ function operatorOptions({ key, operator }, types) {
 const words = (node) => clauseInWords(node);
 const tone = (reason) => reason && (reason.matches ? 'holds' : 'fails');
 
+/** Not a button element: Firefox lets nobody drag one. */
 const handle = (node) =>
-  h('button.plain.compact.square.handle', {
-    type: 'button', draggable: true, dataset: { part: 'handle' }, title: 'Drag it, or move it with the arrow keys',
+  h('span.handle', {
+    role: 'button', tabIndex: 0, draggable: true, dataset: { part: 'handle' }, title: 'Drag it, or move it with the arrow keys',
     'aria-label': `Move: ${words(node)}. Arrow keys move it up and down, into groups and out of them.`,
   }, icon('grip'));
 
@@ -136,10 +146,16 @@ function problemText(node, { problems }) {
 }
 
 /** What a device has there, and whether that satisfies the clause. */
-function verdict({ matches, actual, leaf }) {
-  const has = actual === null || actual === undefined ? 'not set' : [actual].flat().join(', ');
+function verdict({ matches, actual, leaf }, node) {
+  const values = [actual ?? []].flat().map((value) => actualName(value, node));
+  const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${values.join(', ') || 'an empty list'}.`;
   return h('span.verdict', { class: matches ? 'good' : 'bad' },
-    icon(matches ? 'yes' : 'close'), h('span', null, matches ? 'Yes' : 'No'), leaf && h('span.soft.cut', { title: has }, `has ${has}`));
+    icon(matches ? 'yes' : 'close'), h('span', null, matches ? 'Yes' : 'No', leaf && '. '), leaf && h('span.soft.cut', { title: has }, has));
+}
+
+function actualName(value, { key, operator }) {
+  const isTime = ['moment', 'days'].includes(takesOf(operator)) && !Number.isNaN(Date.parse(value));
+  return isTime ? time(value) : valueName(value, key);
 }
 
 function actions(node, parent, { root, change }) {

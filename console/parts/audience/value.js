@@ -82,10 +82,8 @@ function moment(parts) {
     const moments = momentsOf(wall, zone);
     return moments ? new Date(moments[0] ?? momentAfterGap(wall, zone)).toISOString().replace('.000', '') : '';
   };
-  return h('span.with-unit', { key: 'moment' },
-    h('input', {
-      ...named(parts), type: 'datetime-local', value: Number.isNaN(at) ? '' : wallAt(at, zone),
-      oninput: ({ target }) => parts.set(read(target.value)),
-    }),
-    h('span.cut', { title: 'The time zone of this browser' }, zone));
+  return h('input', {
+    ...named(parts), key: 'moment', type: 'datetime-local', value: Number.isNaN(at) ? '' : wallAt(at, zone),
+    oninput: ({ target }) => parts.set(read(target.value)),
+  });
 }

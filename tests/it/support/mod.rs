@@ -2,6 +2,7 @@
 
 pub mod chromium;
 pub mod clock;
+pub mod collector;
 pub mod house;
 pub mod mongod;
 pub mod nodes;
@@ -11,4 +12,5 @@ pub mod python;
 pub mod server;
 pub mod signed;
 pub mod stores;
+pub mod watcher;
 pub mod wire_case;

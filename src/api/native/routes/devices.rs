@@ -63,14 +63,7 @@ pub async fn show(caller: Caller<Read>, state: Data<ApiState>, id: ExternalId) -
     Ok(answer::success(DeviceJson(&device)))
 }
 
-/// `DELETE /devices/{external_id}`
-pub async fn remove(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
-    state.services.devices.remove(caller.app(), &id.0).await?;
-    caller.note(Action::DeviceDeleted, &id.0, json!({})).await;
-    Ok(answer::done())
-}
-
-/// `PATCH /devices/{external_id}`: changes what is known of a device, and leaves its token alone.
+/// `PATCH /devices/{external_id}`: changes what is known of it, its token apart.
 pub async fn edit(
     caller: Caller<Register>,
     state: Data<ApiState>,
@@ -82,6 +75,13 @@ pub async fn edit(
     Ok(answer::success(DeviceJson(&device)))
 }
 
+/// `DELETE /devices/{external_id}`
+pub async fn remove(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
+    state.services.devices.remove(caller.app(), &id.0).await?;
+    caller.note(Action::DeviceDeleted, &id.0, json!({})).await;
+    Ok(answer::done())
+}
+
 /// `POST /devices/{external_id}/properties/:add`: sets and removes properties.
 pub async fn add_properties(
     caller: Caller<Register>,
@@ -91,6 +91,12 @@ pub async fn add_properties(
 ) -> Answer {
     let (devices, edit) = (&state.services.devices, body.0.into_domain());
     let device = devices.edit(caller.app(), &id.0, edit, Timestamp::now()).await?;
+    Ok(answer::success(DeviceJson(&device)))
+}
+
+/// `POST /devices/{external_id}/:restore`: undoes the giving up of its token.
+pub async fn restore(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
+    let device = state.services.devices.restore(caller.app(), &id.0).await?;
     Ok(answer::success(DeviceJson(&device)))
 }
 

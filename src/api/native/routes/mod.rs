@@ -1,6 +1,7 @@
 //! The table of endpoints: each path, its verbs, and the handler of each. Handlers are in the file of
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
+mod apps;
 mod audience;
 mod audit;
 mod devices;
@@ -41,6 +42,7 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/devices/-/:count").post(devices::count))
         .service(at("/devices/{external_id}").get(devices::show).patch(devices::edit).delete(devices::remove))
         .service(at("/devices/{external_id}/properties/:add").post(devices::add_properties))
+        .service(at("/devices/{external_id}/:restore").post(devices::restore))
         .service(at("/devices/{external_id}/notifications").get(devices::history))
         .service(at("/devices/{external_id}/events").post(devices::report_event))
 
@@ -49,14 +51,25 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/audience/:explain").post(audience::explain))
 
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
+        .service(at("/notifications/-/:preview").post(notifications::preview))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
         .service(at("/notifications/{uuid}/:launch").post(notifications::launch))
         .service(at("/notifications/{uuid}/:resend").post(notifications::resend))
+        .service(at("/notifications/{uuid}/:test").post(notifications::test))
         .service(at("/notifications/{uuid}/status").put(notifications::set_status))
         .service(at("/notifications/{uuid}/rate_limit").put(notifications::set_rate))
         .service(at("/notifications/{uuid}/failures").get(notifications::failures))
 
         .service(at("/notifications/{uuid}/timeline").get(notifications::timeline))
+
+        .service(at("/apps").get(apps::list).post(apps::create))
+        .service(at("/apps/{name}").get(apps::show).delete(apps::remove))
+        .service(at("/apps/{name}/providers/apns").put(apps::set_apns).delete(apps::unset_apns))
+        .service(at("/apps/{name}/providers/fcm").put(apps::set_fcm).delete(apps::unset_fcm))
+        .service(at("/apps/{name}/providers/{provider}/:check").post(apps::check))
+        .service(at("/apps/{name}/keys").post(apps::create_key))
+        .service(at("/apps/{name}/keys/{id}").delete(apps::remove_key))
+        .service(at("/apps/{name}/keys/{id}/:rotate").post(apps::rotate_key))
 
         .service(at("/audit").get(audit::list))
 

@@ -48,13 +48,19 @@ pub struct RegistrationBody {
 impl RegistrationBody {
     /// As the domain has it.
     pub fn into_domain(self) -> Registration {
-        let Self { properties, tags, alias, timezone, locale, .. } = self;
+        let properties = self.properties.unwrap_or_default();
         Registration {
             external_id: self.external_id,
             push_token: self.push_token,
             send_platform: self.send_platform.map(|named| named.0),
             device_platform: self.device_platform.map(|named| named.0),
-            edit: EditBody { properties, tags, alias, timezone, locale }.into_domain(),
+            edit: DeviceEdit {
+                properties: properties.into_iter().map(PropertyChange::into_domain).collect(),
+                tags: self.tags.map(Option::unwrap_or_default),
+                alias: self.alias,
+                timezone: self.timezone,
+                locale: self.locale,
+            },
         }
     }
 }

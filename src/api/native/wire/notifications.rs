@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Time, enums::Named, internal::SentCounts, nullable, optional_time, time};
 use crate::{
@@ -10,7 +11,10 @@ use crate::{
         audience::ClauseSpec, campaign::FailureFilter, device::DevicePlatform, ids::NotificationId,
         message::Priority, notification::Status, timestamp::Timestamp,
     },
-    services::notifications::{FailureRow, NotificationEdit, NotificationView},
+    services::{
+        Preview,
+        notifications::{FailureRow, NotificationEdit, NotificationView, Trial},
+    },
 };
 
 /// `POST /notifications` and `PUT /notifications/{uuid}`. What is left out of an edit stays; null
@@ -102,6 +106,49 @@ impl ResendBody {
     /// As the domain has it.
     pub fn into_filter(self) -> FailureFilter {
         FailureFilter { reason: self.reason, platform: self.platform.map(|named| named.0) }
+    }
+}
+
+/// `POST /notifications/{uuid}/:test`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestBody {
+    /// The devices.
+    pub external_ids: Vec<String>,
+}
+
+/// What became of a test send to one device.
+#[derive(Serialize)]
+pub struct TrialJson<'a> {
+    external_id: &'a str,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+}
+
+impl<'a> TrialJson<'a> {
+    /// From what the service answers.
+    pub fn new(trial: &'a Trial) -> Self {
+        let reason = trial.failure.as_deref();
+        let outcome = if reason.is_none() { "accepted" } else { "failed" };
+        Self { external_id: &trial.external_id, outcome, reason }
+    }
+}
+
+/// A message as one provider would be sent it.
+#[derive(Serialize)]
+pub struct PreviewJson<'a> {
+    payload: Option<&'a Value>,
+    bytes: usize,
+    limit: usize,
+    problem: Option<String>,
+}
+
+impl<'a> PreviewJson<'a> {
+    /// From what the engine answers.
+    pub fn new(preview: &'a Preview) -> Self {
+        let problem = preview.problem.as_ref().map(ToString::to_string);
+        let Preview { payload, bytes, limit, .. } = preview;
+        Self { payload: payload.as_ref(), bytes: *bytes, limit: *limit, problem }
     }
 }
 
