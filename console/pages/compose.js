@@ -5,7 +5,8 @@ import { drawn, h } from '../lib/dom.js';
 import { DRAFT, STATUS } from '../lib/names.js';
 import { go, to } from '../lib/router.js';
 import { ownZone } from '../lib/zones.js';
-import { empty, loading, pageHead } from '../parts/pieces.js';
+import { noApp } from '../parts/no_app.js';
+import { empty, loading, pageHead, trouble } from '../parts/pieces.js';
 import { actions, askLeave } from './compose/actions.js';
 import { audience } from './compose/audience.js';
 import { blank, formOf } from './compose/content.js';
@@ -19,6 +20,7 @@ import { schedule } from './compose/schedule.js';
 export function page({ params, query, session, can }) {
   const title = params.uuid ? 'Edit a draft' : 'New campaign';
   if (!can('send')) return { title, element: empty('Your key may look at campaigns, but not write them.', h('a.button', { href: to('/campaigns') }, 'To the campaigns')) };
+  if (!session.chosen) return { title, element: noApp(session) };
   const element = h('div.compose', null, loading());
   const held = { writing: null, gone: false };
   const show = async () => {
@@ -28,7 +30,7 @@ export function page({ params, query, session, can }) {
       if (begun.status !== undefined) return element.replaceChildren(notEditable(params.uuid, begun.status));
       held.writing = writing(begun, element, title, session);
     } catch (error) {
-      element.replaceChildren(unread(error, show));
+      element.replaceChildren(trouble(error, show));
     }
   };
   show();
@@ -56,9 +58,6 @@ async function beginning(uuid, from, session) {
   const original = await get(path`/notifications/${from}`);
   return { form: formOf({ ...original, scheduled_at: null }, zone), options: { place: `${place}`, stored: null, zone, copied: true } };
 }
-
-const unread = (error, again) =>
-  h('div.note.bad.row', { role: 'alert' }, h('span.grow', null, error.message), h('button.compact', { type: 'button', onclick: again }, 'Try again'));
 
 const notEditable = (uuid, status) =>
   empty(`This campaign is not a draft any more (${STATUS[status]?.name ?? status}), so it cannot be edited.`,

@@ -62,6 +62,8 @@ export class Reach {
     } catch (error) {
       if (error.name === 'AbortError') return;
       this.problem = this.draft.refused(error) ? null : error.message;
+      // The same audience is asked about again when somebody comes back to it.
+      this.asked = null;
     }
     this.#tell();
   }
