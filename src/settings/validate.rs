@@ -369,6 +369,17 @@ mod tests {
     }
 
     #[test]
+    fn a_collector_of_traces_is_a_url() {
+        for fits in ["", "http://127.0.0.1:4318", "https://otlp.example.com/fanfare/"] {
+            assert_eq!(told(&[("TELEMETRY__OTLP_ENDPOINT", fits)]), "", "{fits}");
+        }
+        for wrong in ["127.0.0.1:4318", "grpc://a:4317", "http://", "http://a/?b", "http://a b"] {
+            let told = told(&[("TELEMETRY__OTLP_ENDPOINT", wrong)]);
+            assert!(told.starts_with("telemetry.otlp_endpoint: "), "`{wrong}`: {told}");
+        }
+    }
+
+    #[test]
     fn a_dialects_prefix_is_its_own_plain_path() {
         let prefix = |dialect: &'static str, prefix: &'static str| {
             let names = [

@@ -45,6 +45,11 @@ pub fn refused_internal(error: Error) -> HttpResponse {
     ApiError::internal(error).error_response()
 }
 
+/// The answer to a request that is none of the native API's, refused as it would refuse it.
+pub fn refused(error: Error) -> HttpResponse {
+    ApiError::from(error).error_response()
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         failure::status_of(&self.error)
