@@ -13,8 +13,13 @@ await inBrowser(async (open) => {
   await readsTheChart(tab);
 });
 
-const button = (tab, name) => tab.getByRole("button", { name, exact: true });
-const state = (tab, name) => tab.locator(".campaign-head .badge", { hasText: name }).waitFor();
+function button(tab, name) {
+  return tab.getByRole("button", { name, exact: true });
+}
+
+function state(tab, name) {
+  return tab.locator(".campaign-head .badge", { hasText: name }).waitFor();
+}
 
 async function lists(tab) {
   await visit(tab, "/campaigns");
@@ -50,7 +55,7 @@ async function conducts(tab) {
   await button(tab, "Pause").click();
   await state(tab, "Paused");
   await button(tab, "Change rate").click();
-  const rate = tab.getByLabel("Pushes a second", { exact: true });
+  const rate = tab.getByRole("textbox", { name: "Pushes a second" });
   await rate.fill("a lot");
   await rate.press("Enter");
   await shows(tab, "A whole number of pushes a second, or nothing.");
