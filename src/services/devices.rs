@@ -17,7 +17,7 @@ use crate::{
         timestamp::Timestamp,
     },
     engine::EngineHandle,
-    storage::{AudienceCount, DeviceQuery, Event, EventKind, EventQuery, Found, Stores},
+    storage::{AudienceCount, DeviceQuery, Event, EventKind, EventQuery, Found, Restored, Stores},
 };
 
 /// Most devices in one bulk registration.
@@ -143,7 +143,7 @@ impl Devices {
     }
 
     /// Undoes the giving up of a device's token; one that was not given up stays as it is.
-    pub async fn restore(&self, app: &AppName, external_id: &str) -> Result<Device> {
+    pub async fn restore(&self, app: &AppName, external_id: &str) -> Result<Restored> {
         let restored = self.stores.devices.restore(app, external_id).await?;
         restored.ok_or_else(|| unknown(external_id))
     }
