@@ -1,5 +1,6 @@
 //! For operators and load balancers: whether the process lives (`/health`) and whether it can do its
-//! work (`/ready`). Neither needs a key; neither shows more than names of apps and parts.
+//! work (`/ready`). Neither needs a key; neither shows more than names of apps and parts. `/metrics` is
+//! mounted here too.
 
 use actix_web::{
     HttpRequest, HttpResponse, Route, guard,
@@ -8,15 +9,18 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::{ApiState, native, push_server};
+use super::{ApiState, metrics, native, observe::Dialect, push_server};
 
 /// Puts the operators' pages on `config`.
 pub fn mount(config: &mut ServiceConfig) {
     let shown = |route: Route| route.guard(get_or_head());
-    let health = web::resource("/health").route(shown(web::route()).to(health));
-    let ready = web::resource("/ready").route(shown(web::route()).to(ready));
-    config.service(health.default_service(web::to(no_such_method)));
-    config.service(ready.default_service(web::to(no_such_method)));
+    let at = |path: &str, route: Route| {
+        let resource = web::resource(path).app_data(Dialect::Operations).route(route);
+        resource.default_service(web::to(no_such_method))
+    };
+    config.service(at("/health", shown(web::route()).to(health)));
+    config.service(at("/ready", shown(web::route()).to(ready)));
+    config.service(at("/metrics", shown(web::route()).to(metrics::show)));
 }
 
 async fn no_such_method(request: HttpRequest) -> HttpResponse {

@@ -108,7 +108,15 @@ impl EngineHandle {
             Ok(Err(error)) => tracing::warn!(%error, "failed to leave the cluster"),
             Err(_) => tracing::warn!("failed to leave the cluster: the database does not answer"),
         }
+        self.send_traces().await;
         all
+    }
+
+    /// Sends the traces that are left; a collector that is away keeps nobody waiting for long.
+    async fn send_traces(&self) {
+        let Some(traces) = self.shared.traces.clone() else { return };
+        // It cannot fail but by a panic of the exporter, which has been logged.
+        let _ = tokio::task::spawn_blocking(move || traces.shut_down()).await;
     }
 
     /// The providers this app has credentials for.

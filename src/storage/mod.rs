@@ -12,6 +12,7 @@ mod labels;
 pub mod mongo;
 mod pages;
 mod suggestions;
+mod timed;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use audit::{AuditQuery, AuditStore};
 pub use documents::{Document, DocumentStore, Drawer, NewDocument};
 pub use labels::LabelStore;
 pub use suggestions::{KnownKey, KnownValue, SuggestionStore};
+pub use timed::{StoreTimes, Timing};
 
 use crate::domain::{
     Result,
@@ -443,4 +445,6 @@ pub struct Stores {
     pub labels: std::sync::Arc<dyn LabelStore>,
     /// Keys and values to choose from.
     pub suggestions: std::sync::Arc<dyn SuggestionStore>,
+    /// How long each operation of these took.
+    pub times: std::sync::Arc<StoreTimes>,
 }

@@ -8,9 +8,12 @@ mod watch;
 
 use actix_web::web::{self, ServiceConfig};
 
+use crate::api::observe::Dialect;
+
 /// Puts the console on `config`.
 pub fn mount(config: &mut ServiceConfig) {
-    let session = web::resource("/console/session")
+    let at = |path: &str| web::resource(path).app_data(Dialect::Console);
+    let session = at("/console/session")
         .get(session::show)
         .post(session::begin)
         .delete(session::end)
@@ -18,7 +21,7 @@ pub fn mount(config: &mut ServiceConfig) {
     config.service(session);
     config.service(watch::status_resource());
     config.service(watch::watch_resource());
-    config.service(web::resource("/").guard(assets::is_browser()).to(assets::to_console));
-    config.service(web::resource("/console").to(assets::to_console));
-    config.service(web::resource("/console/{path:.*}").to(assets::serve));
+    config.service(at("/").guard(assets::is_browser()).to(assets::to_console));
+    config.service(at("/console").to(assets::to_console));
+    config.service(at("/console/{path:.*}").to(assets::serve));
 }

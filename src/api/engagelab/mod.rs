@@ -24,7 +24,7 @@ use actix_web::{
 };
 
 use self::error::Failure;
-use crate::settings::EngageLabSettings;
+use crate::{api::observe::Dialect, settings::EngageLabSettings};
 
 /// What handlers answer.
 type Answer = Result<HttpResponse, Failure>;
@@ -33,6 +33,7 @@ type Answer = Result<HttpResponse, Failure>;
 #[rustfmt::skip]
 pub fn mount(config: &mut ServiceConfig, settings: &EngageLabSettings) {
     let scope = web::scope(&format!("{}/v4", settings.prefix))
+        .app_data(Dialect::EngageLab)
         .app_data(Data::new(answer::Success { quoted: settings.success_json }))
         .app_data(web::PathConfig::default().error_handler(|_, _| Failure::no_such_path().into()))
 

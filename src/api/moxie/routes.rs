@@ -17,7 +17,7 @@ use super::{
     wire::{self, ApnsBody, FollowupBody, GcmBody, NotificationBody, PushBody},
 };
 use crate::{
-    api::ApiState,
+    api::{ApiState, observe::Dialect},
     domain::{Error, timestamp::Timestamp},
     services::announcements::Listener,
     settings::MoxieSettings,
@@ -70,6 +70,7 @@ fn endpoint(
         move |request: HttpRequest| async move { error::no_such_method(&request, allowed) };
     web::resource(paths)
         .app_data(moxie.clone())
+        .app_data(Dialect::Moxie)
         .default_service(web::to(refuse))
         .wrap(from_fn(admit))
 }

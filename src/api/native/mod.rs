@@ -9,6 +9,7 @@ mod routes;
 mod wire;
 
 pub use answer::{no_such_method, no_such_path};
+pub use error::refused_internal;
 pub use routes::mount;
 
 #[cfg(test)]

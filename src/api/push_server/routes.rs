@@ -16,7 +16,7 @@ use super::{
     tenants,
 };
 use crate::{
-    api::{ApiState, origin, pace::Pace},
+    api::{ApiState, observe::Dialect, origin, pace::Pace},
     settings::PushServerSettings,
 };
 
@@ -95,7 +95,8 @@ impl Path {
 
 impl HttpServiceFactory for Path {
     fn register(self, config: &mut AppService) {
-        self.0.default_service(web::to(told(no_such_verb))).register(config);
+        let resource = self.0.app_data(Dialect::PushServer);
+        resource.default_service(web::to(told(no_such_verb))).register(config);
     }
 }
 

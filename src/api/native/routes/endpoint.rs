@@ -8,7 +8,7 @@ use actix_web::{
     web::{self, PayloadConfig},
 };
 
-use crate::api::{extract::BodyDeadline, native::answer};
+use crate::api::{extract::BodyDeadline, native::answer, observe::Dialect};
 
 /// A path and its handlers.
 pub struct Endpoint {
@@ -99,6 +99,7 @@ impl HttpServiceFactory for Endpoint {
             let answer = answer::no_such_method(&request, &allowed);
             async move { answer }
         };
-        self.resource.default_service(web::to(refuse)).register(config);
+        let resource = self.resource.app_data(Dialect::Native);
+        resource.default_service(web::to(refuse)).register(config);
     }
 }
