@@ -9,6 +9,7 @@
 mod auth;
 mod console;
 mod deeds;
+mod describe;
 mod engagelab;
 mod extract;
 mod failure;
@@ -17,11 +18,14 @@ mod metrics;
 mod moxie;
 mod native;
 mod observe;
+mod openapi;
 mod ops;
 mod origin;
 mod pace;
+mod page;
 mod push_server;
 mod state;
+mod table;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -33,6 +37,7 @@ pub use state::ApiState;
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
+    config.configure(|config| openapi::mount(config, state));
     config.configure(|config| native::mount(config, state.max_body_bytes));
     config.configure(console::mount);
     let dialects = &state.dialects;
@@ -40,7 +45,7 @@ pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
         config.configure(|config| engagelab::mount(config, &dialects.engagelab));
     }
     if dialects.moxie.enabled {
-        config.configure(|config| moxie::mount(config, &dialects.moxie, state));
+        config.configure(|config| moxie::mount(config, &dialects.moxie, &state.default_app));
     }
     // Last: under the root, its paths would take others'.
     if dialects.push_server.enabled {

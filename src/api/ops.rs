@@ -3,32 +3,25 @@
 //! mounted here too.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Route, guard,
+    HttpRequest, HttpResponse,
     http::{StatusCode, header},
     web::{self, ServiceConfig},
 };
 use serde::Serialize;
 
-use super::{ApiState, metrics, native, observe::Dialect, push_server};
+use super::{ApiState, metrics, page::Page, push_server, table::Table};
 
 /// Puts the operators' pages on `config`.
 pub fn mount(config: &mut ServiceConfig) {
-    let shown = |route: Route| route.guard(get_or_head());
-    let at = |path: &str, route: Route| {
-        let resource = web::resource(path).app_data(Dialect::Operations).route(route);
-        resource.default_service(web::to(no_such_method))
-    };
-    config.service(at("/health", shown(web::route()).to(health)));
-    config.service(at("/ready", shown(web::route()).to(ready)));
-    config.service(at("/metrics", shown(web::route()).to(metrics::show)));
+    table().mount(config);
 }
 
-async fn no_such_method(request: HttpRequest) -> HttpResponse {
-    native::no_such_method(&request, "GET, HEAD")
-}
-
-fn get_or_head() -> impl guard::Guard {
-    guard::Any(guard::Get()).or(guard::Head())
+/// Every page.
+pub fn table() -> Table {
+    Table::default()
+        .service(Page::at("/health", health))
+        .service(Page::at("/ready", ready))
+        .service(Page::at("/metrics", metrics::show))
 }
 
 #[derive(Serialize)]

@@ -14,7 +14,7 @@ use crate::{
     api::{
         ApiState, auth,
         deeds::{self, Done},
-        native::{self, answer, error::ApiError, request::Body},
+        native::{answer, error::ApiError, request::Body},
         origin,
     },
     domain::{
@@ -123,11 +123,6 @@ pub async fn end(request: HttpRequest, state: Data<ApiState>) -> Answer {
     let mut answer = answer::done();
     set_cookie(&mut answer, &auth::clearing_cookie());
     Ok(answer)
-}
-
-/// Every other verb.
-pub async fn no_such_method(request: HttpRequest) -> HttpResponse {
-    native::no_such_method(&request, "GET, POST, DELETE")
 }
 
 async fn begun(request: &HttpRequest, state: &ApiState, key: &KnownKey) -> Result<Session> {

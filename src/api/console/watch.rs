@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, Resource, ResponseError,
-    web::{self, Data, Payload},
+    FromRequest, HttpRequest, HttpResponse, ResponseError,
+    web::{Data, Payload},
 };
 use actix_ws::{CloseCode, CloseReason, Closed, Message, MessageStream, ProtocolError, Session};
 use futures_util::StreamExt;
@@ -18,11 +18,10 @@ use crate::{
         ApiState, auth,
         extract::Params,
         native::{
-            self, answer,
+            answer,
             error::ApiError,
             request::{Caller, Read},
         },
-        observe::Dialect,
     },
     domain::{
         Error, Result,
@@ -59,23 +58,8 @@ enum Told<'a> {
     Error { reason: &'a str },
 }
 
-/// `/status`
-pub fn status_resource() -> Resource {
-    only_get(web::resource("/status").get(status))
-}
-
-/// `/ws/status`
-pub fn watch_resource() -> Resource {
-    only_get(web::resource("/ws/status").get(watch))
-}
-
-fn only_get(resource: Resource) -> Resource {
-    let refuse = |request: HttpRequest| async move { native::no_such_method(&request, "GET") };
-    resource.app_data(Dialect::Native).default_service(web::to(refuse))
-}
-
 /// `GET /status`
-async fn status(
+pub async fn status(
     caller: Caller<Read>,
     request: HttpRequest,
     state: Data<ApiState>,
@@ -85,7 +69,7 @@ async fn status(
 }
 
 /// `GET /ws/status`. Who asks is settled by the same extraction as everywhere.
-async fn watch(
+pub async fn watch(
     caller: Caller<Read>,
     request: HttpRequest,
     payload: Payload,

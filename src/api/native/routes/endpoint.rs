@@ -8,23 +8,29 @@ use actix_web::{
     web::{self, PayloadConfig},
 };
 
-use crate::api::{extract::BodyDeadline, native::answer, observe::Dialect};
+use crate::api::{
+    extract::BodyDeadline,
+    native::answer,
+    observe::Dialect,
+    table::{Entry, Listed},
+};
 
 /// A path and its handlers.
 pub struct Endpoint {
+    path: &'static str,
     resource: Resource,
     allowed: Vec<&'static str>,
 }
 
 /// Begins an endpoint at a path.
 pub fn at(path: &'static str) -> Endpoint {
-    Endpoint { resource: web::resource(path), allowed: Vec::new() }
+    Endpoint { path, resource: web::resource(path), allowed: Vec::new() }
 }
 
 /// Begins an endpoint at a path, with and without a slash at its end.
 pub fn at_slashed(path: &'static str) -> Endpoint {
     let paths = [path.to_owned(), format!("{path}/")];
-    Endpoint { resource: web::resource(paths), allowed: Vec::new() }
+    Endpoint { path, resource: web::resource(paths), allowed: Vec::new() }
 }
 
 impl Endpoint {
@@ -89,6 +95,12 @@ impl Endpoint {
         self.resource = self.resource.route(route);
         self.allowed.push(verb);
         self
+    }
+}
+
+impl Entry for Endpoint {
+    fn listed(&self) -> Listed {
+        Listed { path: self.path.to_owned(), verbs: self.allowed.clone() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table of endpoints: each path, its verbs, and the handler of each. Handlers are in the file of
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
+mod apps;
 mod audience;
 mod audit;
 mod devices;
@@ -16,8 +17,10 @@ use actix_web::{
     web::{PayloadConfig, ServiceConfig},
 };
 
-use self::endpoint::{at, at_slashed};
+pub use self::endpoint::at;
+use self::endpoint::at_slashed;
 use super::error::ApiError;
+use crate::api::table::Table;
 
 /// What handlers answer.
 type Answer = Result<HttpResponse, ApiError>;
@@ -29,12 +32,16 @@ const BULK_BODIES: usize = 16;
 const BULK_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Puts the native API on `config`.
-#[rustfmt::skip]
 pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
-    let bulk = max_body_bytes.saturating_mul(BULK_BODIES);
-    config
-        .app_data(PayloadConfig::new(max_body_bytes))
+    config.app_data(PayloadConfig::new(max_body_bytes));
+    table(max_body_bytes).mount(config);
+}
 
+/// Every path; `operations` describes each.
+#[rustfmt::skip]
+pub fn table(max_body_bytes: usize) -> Table {
+    let bulk = max_body_bytes.saturating_mul(BULK_BODIES);
+    Table::default()
         .service(at_slashed("/devices").put(devices::register))
         .service(at("/devices/-/:register").bodies_up_to(bulk, BULK_DEADLINE).post(devices::register_many))
         .service(at("/devices/-/:search").post(devices::search))
@@ -61,6 +68,15 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
 
         .service(at("/notifications/{uuid}/timeline").get(notifications::timeline))
 
+        .service(at("/apps").get(apps::list).post(apps::create))
+        .service(at("/apps/{name}").get(apps::show).delete(apps::remove))
+        .service(at("/apps/{name}/providers/apns").put(apps::set_apns).delete(apps::unset_apns))
+        .service(at("/apps/{name}/providers/fcm").put(apps::set_fcm).delete(apps::unset_fcm))
+        .service(at("/apps/{name}/providers/{provider}/:check").post(apps::check))
+        .service(at("/apps/{name}/keys").post(apps::create_key))
+        .service(at("/apps/{name}/keys/{id}").delete(apps::remove_key))
+        .service(at("/apps/{name}/keys/{id}/:rotate").post(apps::rotate_key))
+
         .service(at("/audit").get(audit::list))
 
         .service(at("/limits").get(limits::show).put(limits::change))
@@ -68,5 +84,5 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/internal/devices/logs/notification:add").post(internal::log))
         .service(at("/internal/notifications/{uuid}/sent:increase").post(internal::report))
         .service(at("/internal/limits").put(internal::change_limits))
-        .service(at("/internal/state").get(internal::state));
+        .service(at("/internal/state").get(internal::state))
 }
