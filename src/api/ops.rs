@@ -1,30 +1,27 @@
 //! For operators and load balancers: whether the process lives (`/health`) and whether it can do its
-//! work (`/ready`). Neither needs a key; neither shows more than names of apps and parts.
+//! work (`/ready`). Neither needs a key; neither shows more than names of apps and parts. `/metrics` is
+//! mounted here too.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Route, guard,
+    HttpRequest, HttpResponse,
     http::{StatusCode, header},
     web::{self, ServiceConfig},
 };
 use serde::Serialize;
 
-use super::{ApiState, native, push_server};
+use super::{ApiState, metrics, page::Page, push_server, table::Table};
 
 /// Puts the operators' pages on `config`.
 pub fn mount(config: &mut ServiceConfig) {
-    let shown = |route: Route| route.guard(get_or_head());
-    let health = web::resource("/health").route(shown(web::route()).to(health));
-    let ready = web::resource("/ready").route(shown(web::route()).to(ready));
-    config.service(health.default_service(web::to(no_such_method)));
-    config.service(ready.default_service(web::to(no_such_method)));
+    table().mount(config);
 }
 
-async fn no_such_method(request: HttpRequest) -> HttpResponse {
-    native::no_such_method(&request, "GET, HEAD")
-}
-
-fn get_or_head() -> impl guard::Guard {
-    guard::Any(guard::Get()).or(guard::Head())
+/// Every page.
+pub fn table() -> Table {
+    Table::default()
+        .service(Page::at("/health", health))
+        .service(Page::at("/ready", ready))
+        .service(Page::at("/metrics", metrics::show))
 }
 
 #[derive(Serialize)]

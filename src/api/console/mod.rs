@@ -3,22 +3,60 @@
 //! the feed, as any other client's calls do.
 
 mod assets;
+mod operations;
 mod session;
 mod watch;
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::{
+    Resource,
+    dev::{AppService, HttpServiceFactory},
+    web::{self, ServiceConfig},
+};
+
+pub use operations::parts;
+
+use super::{
+    native::at,
+    table::{Entry, Listed, Table},
+};
+
+use crate::api::observe::Dialect;
 
 /// Puts the console on `config`.
 pub fn mount(config: &mut ServiceConfig) {
-    let session = web::resource("/console/session")
-        .get(session::show)
-        .post(session::begin)
-        .delete(session::end)
-        .default_service(web::to(session::no_such_method));
-    config.service(session);
-    config.service(watch::status_resource());
-    config.service(watch::watch_resource());
-    config.service(web::resource("/").guard(assets::is_browser()).to(assets::to_console));
-    config.service(web::resource("/console").to(assets::to_console));
-    config.service(web::resource("/console/{path:.*}").to(assets::serve));
+    table().mount(config);
+}
+
+/// Every path; `operations` describes those that are no files.
+pub fn table() -> Table {
+    let session = at("/console/session").get(session::show).post(session::begin);
+    let files = |path, resource| Files { path, resource };
+    let root = web::resource("/").guard(assets::is_browser()).to(assets::to_console);
+    Table::default()
+        .service(session.delete(session::end))
+        .service(at("/status").get(watch::status))
+        .service(at("/ws/status").get(watch::watch))
+        .service(files("/", root))
+        .service(files("/console", web::resource("/console").to(assets::to_console)))
+        .service(files(FILE, web::resource(FILE).to(assets::serve)))
+}
+
+const FILE: &str = "/console/{path:.*}";
+
+/// What a browser loads.
+struct Files {
+    path: &'static str,
+    resource: Resource,
+}
+
+impl Entry for Files {
+    fn listed(&self) -> Listed {
+        Listed { path: self.path.to_owned(), verbs: vec!["GET", "HEAD"] }
+    }
+}
+
+impl HttpServiceFactory for Files {
+    fn register(self, config: &mut AppService) {
+        self.resource.app_data(Dialect::Console).register(config);
+    }
 }

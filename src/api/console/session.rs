@@ -14,7 +14,7 @@ use crate::{
     api::{
         ApiState, auth,
         deeds::{self, Done},
-        native::{self, answer, error::ApiError, request::Body},
+        native::{answer, error::ApiError, request::Body},
         origin,
     },
     domain::{
@@ -25,7 +25,6 @@ use crate::{
         timestamp::Timestamp,
     },
     services::{keys::KnownKey, sessions::Session},
-    settings::StorageKind,
 };
 
 type Answer = std::result::Result<HttpResponse, ApiError>;
@@ -126,11 +125,6 @@ pub async fn end(request: HttpRequest, state: Data<ApiState>) -> Answer {
     Ok(answer)
 }
 
-/// Every other verb.
-pub async fn no_such_method(request: HttpRequest) -> HttpResponse {
-    native::no_such_method(&request, "GET, POST, DELETE")
-}
-
 async fn begun(request: &HttpRequest, state: &ApiState, key: &KnownKey) -> Result<Session> {
     let secure = origin::is_secure(request, &state.server);
     let sessions = &state.services.sessions;
@@ -160,10 +154,7 @@ fn shown(state: &ApiState, identity: &Identity, session: Option<&Session>) -> Ht
         csrf: session.map(Session::csrf).unwrap_or_default(),
         expires_at: session.map(|session| session.expires_at.to_rfc3339()),
         version: env!("CARGO_PKG_VERSION"),
-        storage: match state.storage {
-            StorageKind::Embedded => "embedded",
-            StorageKind::Mongodb => "mongodb",
-        },
+        storage: state.storage.name(),
     });
     if let Some(session) = session {
         set_cookie(&mut answer, &auth::setting_cookie(session));

@@ -9,6 +9,7 @@ mod answer;
 mod devices;
 mod error;
 mod message;
+mod operations;
 mod push;
 mod request;
 mod statistics;
@@ -23,19 +24,34 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 
+pub use self::operations::{part, schemes};
+
 use self::error::Failure;
-use crate::settings::EngageLabSettings;
+use crate::{
+    api::{
+        observe::Dialect,
+        table::{Entry, Listed, Table},
+    },
+    settings::EngageLabSettings,
+};
 
 /// What handlers answer.
 type Answer = Result<HttpResponse, Failure>;
 
 /// Puts its paths on `config`.
-#[rustfmt::skip]
 pub fn mount(config: &mut ServiceConfig, settings: &EngageLabSettings) {
     let scope = web::scope(&format!("{}/v4", settings.prefix))
+        .app_data(Dialect::EngageLab)
         .app_data(Data::new(answer::Success { quoted: settings.success_json }))
         .app_data(web::PathConfig::default().error_handler(|_, _| Failure::no_such_path().into()))
+        .configure(|config| table().mount(config));
+    config.service(scope.default_service(web::to(no_such_path)));
+}
 
+/// Every path under `/v4`; `operations` describes each.
+#[rustfmt::skip]
+fn table() -> Table {
+    Table::default()
         .service(at("/tags_count").get(tags::counts))
         .service(at("/tags").get(tags::list))
         .service(at("/tags/quota-info").get(tags::quotas))
@@ -51,18 +67,25 @@ pub fn mount(config: &mut ServiceConfig, settings: &EngageLabSettings) {
         .service(at("/push/validate").post(push::validate))
         .service(at("/push/withdraw/{id}").delete(push::withdraw))
         .service(at("/messages/details").get(statistics::details))
-        .service(at("/status/detail").get(statistics::details));
-    config.service(scope.default_service(web::to(no_such_path)));
+        .service(at("/status/detail").get(statistics::details))
+}
+
+/// What it serves under which paths.
+#[cfg(test)]
+pub fn listed(settings: &EngageLabSettings) -> Vec<Listed> {
+    let under = |one: Listed| Listed { path: format!("{}/v4{}", settings.prefix, one.path), ..one };
+    table().listed().into_iter().map(under).collect()
 }
 
 /// A path, with and without a slash at its end.
-fn at(path: &str) -> Endpoint {
+fn at(path: &'static str) -> Endpoint {
     let resource = web::resource([path.to_owned(), format!("{path}/")]);
-    Endpoint { resource, allowed: Vec::new() }
+    Endpoint { path, resource, allowed: Vec::new() }
 }
 
 /// A path and its handlers, one for each verb; what is not named is refused.
 struct Endpoint {
+    path: &'static str,
     resource: Resource,
     allowed: Vec<&'static str>,
 }
@@ -87,6 +110,12 @@ verbs! {
     get: web::route().guard(guard::Any(guard::Get()).or(guard::Head())), ["GET", "HEAD"];
     post: web::post(), ["POST"];
     delete: web::delete(), ["DELETE"];
+}
+
+impl Entry for Endpoint {
+    fn listed(&self) -> Listed {
+        Listed { path: self.path.to_owned(), verbs: self.allowed.clone() }
+    }
 }
 
 impl actix_web::dev::HttpServiceFactory for Endpoint {

@@ -69,10 +69,12 @@ impl ResponseError for MoxieError {
 }
 
 /// The answer for a path that exists, asked with a verb that it does not have.
-pub fn no_such_method(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+pub fn no_such_method(request: &HttpRequest, allowed: &str) -> HttpResponse {
     let what = format!("{} is not allowed here; allowed: {allowed}", request.method());
     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, &what);
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
     response
 }
 

@@ -5,9 +5,13 @@
 //! What Moxie calls a notification is an announcement everywhere else here.
 
 mod error;
+mod operations;
 mod request;
 mod routes;
 mod signature;
 mod wire;
 
+pub use operations::{part, schemes};
 pub use routes::mount;
+#[cfg(test)]
+pub use routes::table;

@@ -1,9 +1,9 @@
 //! The table of endpoints, each with and without a slash at its end, and their handlers.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Resource,
+    FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder,
     body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{AppService, HttpServiceFactory, ServiceRequest, ServiceResponse},
     http::{StatusCode, header},
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
@@ -17,8 +17,12 @@ use super::{
     wire::{self, ApnsBody, FollowupBody, GcmBody, NotificationBody, PushBody},
 };
 use crate::{
-    api::ApiState,
-    domain::{Error, timestamp::Timestamp},
+    api::{
+        ApiState,
+        observe::Dialect,
+        table::{Entry, Listed, Table},
+    },
+    domain::{Error, ids::AppName, timestamp::Timestamp},
     services::announcements::Listener,
     settings::MoxieSettings,
 };
@@ -26,52 +30,81 @@ use crate::{
 type Answer = Result<HttpResponse, MoxieError>;
 
 /// Puts this dialect on `config`.
+pub fn mount(config: &mut ServiceConfig, settings: &MoxieSettings, app: &AppName) {
+    table(settings, app).mount(config);
+}
+
+/// Every path; `operations` describes each.
 #[rustfmt::skip]
-pub fn mount(config: &mut ServiceConfig, settings: &MoxieSettings, state: &ApiState) {
+pub fn table(settings: &MoxieSettings, app: &AppName) -> Table {
     let moxie = Data::new(Moxie {
-        app: state.default_app.clone(),
+        app: app.clone(),
         prefix: settings.prefix.clone(),
         users: Users::new(&settings.users),
         is_fresh_only: settings.hmac_freshness,
     });
-    let at = |path: &str, allowed| endpoint(&moxie, path, allowed);
-    let (get, post, delete) = (web::get, web::post, web::delete);
-    config
-        .service(at("", "GET, POST").route(get().to(list)).route(post().to(create)))
-        .service(at("/push", "POST").route(post().to(push)))
-        .service(at("/register/gcm", "POST").route(post().to(register_gcm)))
-        .service(at("/register/apns", "POST").route(post().to(register_apns)))
-        .service(at("/{uuid}", "GET, POST, DELETE")
-            .route(get().to(show)).route(post().to(update)).route(delete().to(remove)))
-        .service(at("/{uuid}/followup", "POST").route(post().to(add_followup)))
-        .service(at("/{uuid}/followup/{id}", "GET, POST, DELETE")
-            .route(get().to(show_followup)).route(post().to(update_followup)).route(delete().to(remove_followup)));
+    let at = |path: &str| Path::at(&moxie, path);
+    Table::default()
+        .service(at("").get(list).post(create))
+        .service(at("/push").post(push))
+        .service(at("/register/gcm").post(register_gcm))
+        .service(at("/register/apns").post(register_apns))
+        .service(at("/{uuid}").get(show).post(update).delete(remove))
+        .service(at("/{uuid}/followup").post(add_followup))
+        .service(at("/{uuid}/followup/{id}").get(show_followup).post(update_followup).delete(remove_followup))
 }
 
-fn endpoint(
-    moxie: &Data<Moxie>,
-    path: &str,
-    allowed: &'static str,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody + use<>>,
-        Error = actix_web::Error,
-        InitError = (),
-    > + use<>,
-> {
-    let path = format!("{}{path}", moxie.prefix);
-    let mut paths = vec![format!("{path}/")];
-    if !path.is_empty() {
-        paths.insert(0, path);
+/// One path, with and without a slash at its end, and a refusal for every verb that it does not have.
+struct Path {
+    listed: Listed,
+    resource: Resource,
+}
+
+macro_rules! verbs {
+    ($($verb:ident: $name:literal),*) => {
+        $(fn $verb<F, Args>(mut self, handler: F) -> Self
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            self.resource = self.resource.route(web::$verb().to(handler));
+            self.listed.verbs.push($name);
+            self
+        })*
+    };
+}
+
+impl Path {
+    fn at(moxie: &Data<Moxie>, path: &str) -> Self {
+        let path = format!("{}{path}", moxie.prefix);
+        let mut paths = vec![format!("{path}/")];
+        if !path.is_empty() {
+            paths.insert(0, path.clone());
+        }
+        let resource = web::resource(paths).app_data(moxie.clone()).app_data(Dialect::Moxie);
+        Self { listed: Listed { path, verbs: Vec::new() }, resource }
     }
-    let refuse =
-        move |request: HttpRequest| async move { error::no_such_method(&request, allowed) };
-    web::resource(paths)
-        .app_data(moxie.clone())
-        .default_service(web::to(refuse))
-        .wrap(from_fn(admit))
+
+    verbs!(get: "GET", post: "POST", delete: "DELETE");
+}
+
+impl Entry for Path {
+    fn listed(&self) -> Listed {
+        self.listed.clone()
+    }
+}
+
+impl HttpServiceFactory for Path {
+    fn register(self, config: &mut AppService) {
+        let allowed = self.listed.verbs.join(", ");
+        let refuse = move |request: HttpRequest| {
+            let answer = error::no_such_method(&request, &allowed);
+            async move { answer }
+        };
+        let resource = self.resource.default_service(web::to(refuse));
+        resource.wrap(from_fn(admit)).register(config);
+    }
 }
 
 /// Keeps strangers out of an installation without keys, before anything else of a request is read.

@@ -25,8 +25,8 @@ pub struct ApiError {
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
-        let challenges = &[r#"Bearer realm="fanfare""#, r#"Basic realm="fanfare""#];
-        Self { error, challenges }
+        // Basic is taken too, but browsers would answer it with a box of their own, over the console.
+        Self { error, challenges: &[r#"Bearer realm="fanfare""#] }
     }
 }
 
@@ -38,6 +38,16 @@ impl ApiError {
             challenges: &[r#"ServerKey realm="fanfare internal", header="X-Server-Key""#],
         }
     }
+}
+
+/// The answer to a request whose key is one of the installation's own.
+pub fn refused_internal(error: Error) -> HttpResponse {
+    ApiError::internal(error).error_response()
+}
+
+/// The answer to a request that is none of the native API's, refused as it would refuse it.
+pub fn refused(error: Error) -> HttpResponse {
+    ApiError::from(error).error_response()
 }
 
 impl ResponseError for ApiError {

@@ -8,6 +8,7 @@ mod answer;
 mod clients;
 mod jwt;
 mod multipart;
+mod operations;
 mod payload;
 mod proof;
 mod request;
@@ -16,4 +17,7 @@ mod tenants;
 mod wire;
 
 pub use answer::health;
+pub use operations::{parts, schemes};
+#[cfg(test)]
+pub use routes::table;
 pub use routes::{PushServer, mount};

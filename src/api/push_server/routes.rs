@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use actix_web::{
-    Handler, HttpRequest, HttpResponse, Resource,
+    Handler, HttpRequest, HttpResponse, Resource, Route,
     dev::{AppService, HttpServiceFactory},
     http::StatusCode,
     web::{self, Data, Payload, ServiceConfig},
@@ -16,7 +16,13 @@ use super::{
     tenants,
 };
 use crate::{
-    api::{ApiState, origin, pace::Pace},
+    api::{
+        ApiState,
+        observe::Dialect,
+        origin,
+        pace::Pace,
+        table::{Entry, Listed, Table},
+    },
     settings::PushServerSettings,
 };
 
@@ -43,12 +49,18 @@ impl PushServer {
 }
 
 /// Puts its paths on `config`.
-#[rustfmt::skip]
 pub fn mount(config: &mut ServiceConfig, settings: &PushServerSettings) {
+    table(settings).mount(config);
+}
+
+/// Every path; `operations` describes each. At the root, `/health` is the operators' page.
+#[rustfmt::skip]
+pub fn table(settings: &PushServerSettings) -> Table {
+    let mut table = Table::default();
     if !settings.prefix.is_empty() {
-        config.service(Path::at(settings, "/health").get(health));
+        table = table.service(Path::at(settings, "/health").get(health));
     }
-    config
+    table
         .service(Path::at(settings, "/rate_limit_test").get(rate_limit_test))
         .service(Path::at(settings, "/clients").post(clients::register))
         .service(Path::at(settings, "/clients/{id}").post(clients::push).delete(clients::unregister))
@@ -57,15 +69,26 @@ pub fn mount(config: &mut ServiceConfig, settings: &PushServerSettings) {
         .service(Path::at(settings, "/tenants/{id}/apns").post(tenants::set_apns).delete(tenants::unset_apns))
         .service(Path::at(settings, "/tenants/{id}/fcm_v1").post(tenants::set_fcm).delete(tenants::unset_fcm))
         .service(Path::at(settings, "/{tenant_id}/clients").post(clients::register))
-        .service(Path::at(settings, "/{tenant_id}/clients/{id}").post(clients::push).delete(clients::unregister));
+        .service(Path::at(settings, "/{tenant_id}/clients/{id}").post(clients::push).delete(clients::unregister))
 }
 
 /// One path, and a refusal in this dialect's words for every other verb.
-struct Path(Resource);
+struct Path {
+    listed: Listed,
+    resource: Resource,
+}
 
 impl Path {
     fn at(settings: &PushServerSettings, path: &str) -> Self {
-        Self(web::resource(format!("{}{path}", settings.prefix)))
+        let path = format!("{}{path}", settings.prefix);
+        let resource = web::resource(path.as_str());
+        Self { listed: Listed { path, verbs: Vec::new() }, resource }
+    }
+
+    fn route(mut self, verb: &'static str, route: Route) -> Self {
+        self.listed.verbs.push(verb);
+        self.resource = self.resource.route(route);
+        self
     }
 
     fn get<F, Fut>(self, handler: F) -> Self
@@ -73,7 +96,7 @@ impl Path {
         F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
         Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
     {
-        Self(self.0.route(web::get().to(told(handler))))
+        self.route("GET", web::get().to(told(handler)))
     }
 
     fn post<F, Fut>(self, handler: F) -> Self
@@ -81,7 +104,7 @@ impl Path {
         F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
         Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
     {
-        Self(self.0.route(web::post().to(told(handler))))
+        self.route("POST", web::post().to(told(handler)))
     }
 
     fn delete<F, Fut>(self, handler: F) -> Self
@@ -89,13 +112,20 @@ impl Path {
         F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
         Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
     {
-        Self(self.0.route(web::delete().to(told(handler))))
+        self.route("DELETE", web::delete().to(told(handler)))
+    }
+}
+
+impl Entry for Path {
+    fn listed(&self) -> Listed {
+        self.listed.clone()
     }
 }
 
 impl HttpServiceFactory for Path {
     fn register(self, config: &mut AppService) {
-        self.0.default_service(web::to(told(no_such_verb))).register(config);
+        let resource = self.resource.app_data(Dialect::PushServer);
+        resource.default_service(web::to(told(no_such_verb))).register(config);
     }
 }
 

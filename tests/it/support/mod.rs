@@ -1,6 +1,8 @@
 //! What the integration tests share.
 
+pub mod chromium;
 pub mod clock;
+pub mod collector;
 pub mod house;
 pub mod mongod;
 pub mod nodes;
@@ -10,4 +12,5 @@ pub mod python;
 pub mod server;
 pub mod signed;
 pub mod stores;
+pub mod watcher;
 pub mod wire_case;

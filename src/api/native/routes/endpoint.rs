@@ -8,23 +8,29 @@ use actix_web::{
     web::{self, PayloadConfig},
 };
 
-use crate::api::{extract::BodyDeadline, native::answer};
+use crate::api::{
+    extract::BodyDeadline,
+    native::answer,
+    observe::Dialect,
+    table::{Entry, Listed},
+};
 
 /// A path and its handlers.
 pub struct Endpoint {
+    path: &'static str,
     resource: Resource,
     allowed: Vec<&'static str>,
 }
 
 /// Begins an endpoint at a path.
 pub fn at(path: &'static str) -> Endpoint {
-    Endpoint { resource: web::resource(path), allowed: Vec::new() }
+    Endpoint { path, resource: web::resource(path), allowed: Vec::new() }
 }
 
 /// Begins an endpoint at a path, with and without a slash at its end.
 pub fn at_slashed(path: &'static str) -> Endpoint {
     let paths = [path.to_owned(), format!("{path}/")];
-    Endpoint { resource: web::resource(paths), allowed: Vec::new() }
+    Endpoint { path, resource: web::resource(paths), allowed: Vec::new() }
 }
 
 impl Endpoint {
@@ -58,6 +64,16 @@ impl Endpoint {
         self.route("PUT", web::put().to(handler))
     }
 
+    /// Answers PATCH.
+    pub fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route("PATCH", web::patch().to(handler))
+    }
+
     /// Answers DELETE.
     pub fn delete<F, Args>(self, handler: F) -> Self
     where
@@ -82,6 +98,12 @@ impl Endpoint {
     }
 }
 
+impl Entry for Endpoint {
+    fn listed(&self) -> Listed {
+        Listed { path: self.path.to_owned(), verbs: self.allowed.clone() }
+    }
+}
+
 impl HttpServiceFactory for Endpoint {
     fn register(self, config: &mut AppService) {
         let allowed = self.allowed.join(", ");
@@ -89,6 +111,7 @@ impl HttpServiceFactory for Endpoint {
             let answer = answer::no_such_method(&request, &allowed);
             async move { answer }
         };
-        self.resource.default_service(web::to(refuse)).register(config);
+        let resource = self.resource.app_data(Dialect::Native);
+        resource.default_service(web::to(refuse)).register(config);
     }
 }

@@ -17,8 +17,10 @@ use actix_web::{
     web::{PayloadConfig, ServiceConfig},
 };
 
-use self::endpoint::{at, at_slashed};
+pub use self::endpoint::at;
+use self::endpoint::at_slashed;
 use super::error::ApiError;
+use crate::api::table::Table;
 
 /// What handlers answer.
 type Answer = Result<HttpResponse, ApiError>;
@@ -30,18 +32,23 @@ const BULK_BODIES: usize = 16;
 const BULK_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Puts the native API on `config`.
-#[rustfmt::skip]
 pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
-    let bulk = max_body_bytes.saturating_mul(BULK_BODIES);
-    config
-        .app_data(PayloadConfig::new(max_body_bytes))
+    config.app_data(PayloadConfig::new(max_body_bytes));
+    table(max_body_bytes).mount(config);
+}
 
+/// Every path; `operations` describes each.
+#[rustfmt::skip]
+pub fn table(max_body_bytes: usize) -> Table {
+    let bulk = max_body_bytes.saturating_mul(BULK_BODIES);
+    Table::default()
         .service(at_slashed("/devices").put(devices::register))
         .service(at("/devices/-/:register").bodies_up_to(bulk, BULK_DEADLINE).post(devices::register_many))
         .service(at("/devices/-/:search").post(devices::search))
         .service(at("/devices/-/:count").post(devices::count))
-        .service(at("/devices/{external_id}").get(devices::show).delete(devices::remove))
+        .service(at("/devices/{external_id}").get(devices::show).patch(devices::edit).delete(devices::remove))
         .service(at("/devices/{external_id}/properties/:add").post(devices::add_properties))
+        .service(at("/devices/{external_id}/:restore").post(devices::restore))
         .service(at("/devices/{external_id}/notifications").get(devices::history))
         .service(at("/devices/{external_id}/events").post(devices::report_event))
 
@@ -50,9 +57,11 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/audience/:explain").post(audience::explain))
 
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
+        .service(at("/notifications/-/:preview").post(notifications::preview))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
         .service(at("/notifications/{uuid}/:launch").post(notifications::launch))
         .service(at("/notifications/{uuid}/:resend").post(notifications::resend))
+        .service(at("/notifications/{uuid}/:test").post(notifications::test))
         .service(at("/notifications/{uuid}/status").put(notifications::set_status))
         .service(at("/notifications/{uuid}/rate_limit").put(notifications::set_rate))
         .service(at("/notifications/{uuid}/failures").get(notifications::failures))
@@ -75,5 +84,5 @@ pub fn mount(config: &mut ServiceConfig, max_body_bytes: usize) {
         .service(at("/internal/devices/logs/notification:add").post(internal::log))
         .service(at("/internal/notifications/{uuid}/sent:increase").post(internal::report))
         .service(at("/internal/limits").put(internal::change_limits))
-        .service(at("/internal/state").get(internal::state));
+        .service(at("/internal/state").get(internal::state))
 }

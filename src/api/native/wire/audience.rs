@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::schemas::{self, Conditions, NodeSchema};
 
 use crate::{
     domain::{
@@ -12,10 +15,14 @@ use crate::{
 };
 
 /// A property key that some device has.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PropertyKey)]
 pub struct KeyJson<'a> {
     key: &'a str,
+    #[schema(schema_with = schemas::scalar_types)]
     types: Vec<&'static str>,
+    /// How many have it, where that is known at no cost.
+    #[schema(required)]
     devices: Option<u64>,
 }
 
@@ -28,10 +35,15 @@ impl<'a> KeyJson<'a> {
 }
 
 /// A value that some device has under a key.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PropertyKeyValue)]
 pub struct ValueJson<'a> {
+    #[schema(schema_with = schemas::scalar)]
     value: &'a Scalar,
+    #[schema(schema_with = schemas::scalar_type)]
     r#type: &'static str,
+    /// How many have it, where that is known at no cost.
+    #[schema(required)]
     devices: Option<u64>,
 }
 
@@ -43,20 +55,24 @@ impl<'a> ValueJson<'a> {
 }
 
 /// `POST /audience/:explain`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AudienceToExplain)]
 pub struct ExplainBody {
     /// The device.
     pub external_id: String,
     /// The conditions; none is everyone.
     #[serde(default)]
+    #[schema(value_type = Option<Conditions>)]
     pub conditions: Option<ClauseSpec>,
 }
 
 /// The answer of an explanation.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Explanation)]
 pub struct ExplanationJson<'a> {
     matches: bool,
+    #[schema(value_type = NodeSchema)]
     clause: NodeJson<'a>,
 }
 

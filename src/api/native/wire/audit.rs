@@ -2,30 +2,44 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::time;
+use super::{Time, schemas, time};
 use crate::{
     domain::{audit::AuditEntry, timestamp::Timestamp},
     services::audit::TimelineRow,
 };
 
 /// An entry of the audit log.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct AuditJson<'a> {
     id: &'a str,
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     at: Timestamp,
+    /// Null where it was done to the installation.
+    #[schema(required)]
     app: Option<&'a str>,
     actor: ActorJson<'a>,
+    #[schema(schema_with = schemas::audit_action)]
     action: &'static str,
+    /// What it was done to.
+    #[schema(required)]
     target: Option<&'a str>,
+    #[schema(value_type = Object)]
     details: &'a Value,
+    /// From where.
+    #[schema(required)]
     address: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Actor)]
 struct ActorJson<'a> {
+    /// The key's.
     name: &'a str,
+    #[schema(schema_with = schemas::audit_via)]
     via: &'static str,
 }
 
@@ -46,12 +60,18 @@ impl<'a> AuditJson<'a> {
 }
 
 /// One thing that befell a notification.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TimelineRow)]
 pub struct TimelineJson<'a> {
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     at: Timestamp,
+    #[schema(schema_with = schemas::timeline_event)]
     event: &'static str,
+    /// The key of whoever did it.
+    #[schema(required)]
     by: Option<&'a str>,
+    #[schema(value_type = Object)]
     details: &'a Value,
 }
 

@@ -1,13 +1,22 @@
 //! Devices on the wire.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::{
+    Time,
     enums::Named,
     nullable,
     property::{OneKeyObjects, PropertyChange},
+    schemas::{self, Conditions},
     time,
 };
 use crate::{
@@ -24,23 +33,35 @@ use crate::{
 };
 
 /// `PUT /devices`, and one element of a bulk registration. What is left out stays as stored.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Registration)]
 pub struct RegistrationBody {
+    /// The caller's own name for the device.
     external_id: String,
+    /// The provider's token; it belongs to the newest registration.
     push_token: String,
+    /// Who delivers to it.
     #[serde(default)]
+    #[schema(schema_with = schemas::named_provider)]
     send_platform: Option<Named<SendPlatform>>,
+    /// What kind of device it is.
     #[serde(default)]
+    #[schema(schema_with = schemas::named_platform)]
     device_platform: Option<Named<DevicePlatform>>,
+    /// Properties to set and to remove.
     #[serde(default)]
     properties: Option<Vec<PropertyChange>>,
+    /// All its tags; null is none.
     #[serde(default, deserialize_with = "nullable")]
     tags: Option<Option<BTreeSet<String>>>,
+    /// Another name, which may be shared.
     #[serde(default, deserialize_with = "nullable")]
     alias: Option<Option<String>>,
+    /// An IANA name.
     #[serde(default, deserialize_with = "nullable")]
     timezone: Option<Option<String>>,
+    /// A language tag.
     #[serde(default, deserialize_with = "nullable")]
     locale: Option<Option<String>>,
 }
@@ -65,16 +86,48 @@ impl RegistrationBody {
     }
 }
 
-/// `POST /devices/-/:register`
+/// `PATCH /devices/{external_id}`. What is left out stays; null clears.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct EditBody {
+    #[serde(default)]
+    properties: Option<Vec<PropertyChange>>,
+    #[serde(default, deserialize_with = "nullable")]
+    tags: Option<Option<BTreeSet<String>>>,
+    #[serde(default, deserialize_with = "nullable")]
+    alias: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    timezone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    locale: Option<Option<String>>,
+}
+
+impl EditBody {
+    /// As the domain has it.
+    pub fn into_domain(self) -> DeviceEdit {
+        let properties = self.properties.unwrap_or_default();
+        DeviceEdit {
+            properties: properties.into_iter().map(PropertyChange::into_domain).collect(),
+            tags: self.tags.map(Option::unwrap_or_default),
+            alias: self.alias,
+            timezone: self.timezone,
+            locale: self.locale,
+        }
+    }
+}
+
+/// `POST /devices/-/:register`
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Registrations)]
 pub struct BulkBody {
     /// The devices, in the order of the answers.
     pub devices: Vec<RegistrationBody>,
 }
 
 /// One answer of a bulk registration: an `id`, or a `reason`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RegistrationRow)]
 pub struct BulkRow {
     /// The device's external id, as asked.
     pub external_id: String,
@@ -87,9 +140,11 @@ pub struct BulkRow {
 }
 
 /// `POST /devices/{external_id}/properties/:add`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PropertyChanges)]
 pub struct PropertiesBody {
+    /// Properties to set and to remove.
     properties: Vec<PropertyChange>,
 }
 
@@ -102,13 +157,21 @@ impl PropertiesBody {
 }
 
 /// `POST /devices/-/:search`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = DeviceSearch)]
 pub struct SearchBody {
+    /// Among these alone; none or an empty list is all.
     external_ids: Option<Vec<String>>,
+    /// Whom to find.
+    #[schema(value_type = Option<Conditions>)]
     conditions: Option<ClauseSpec>,
+    /// How many to pass over.
     start: u64,
+    /// How many to answer.
+    #[schema(minimum = 1, maximum = 1000, default = 10)]
     size: usize,
+    /// Only those behind the device with this `id`, to walk everything.
     after: Option<u64>,
 }
 
@@ -132,41 +195,62 @@ impl SearchBody {
 }
 
 /// `POST /devices/-/:count`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = AudienceToCount)]
 pub struct CountBody {
     /// Whom to count; none is everyone.
+    #[schema(value_type = Option<Conditions>)]
     pub conditions: Option<ClauseSpec>,
 }
 
 /// A device as every answer shows it.
 pub struct DeviceJson<'a>(pub &'a Device);
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct DeviceFields<'a> {
+    /// 24 hexadecimal digits.
     #[serde(rename = "_id", serialize_with = "shown")]
+    #[schema(value_type = String)]
     object_id: crate::domain::ids::ObjectId,
+    /// Its place among the shards, given once.
+    #[schema(minimum = 1, maximum = 10000)]
     random_bucket: u16,
+    /// Its number, which conditions know as `@id`.
     id: u64,
     external_id: &'a str,
+    /// Null where another device has it by now.
+    #[schema(required)]
     push_token: Option<&'a str>,
+    #[schema(schema_with = schemas::send_platform)]
     send_platform: u8,
+    #[schema(schema_with = schemas::device_platform)]
     device_platform: u8,
+    #[schema(inline)]
     device_properties: OneKeyObjects<'a>,
     tags: &'a BTreeSet<String>,
+    #[schema(required)]
     alias: Option<&'a str>,
+    #[schema(required)]
     timezone: Option<&'a str>,
+    #[schema(required)]
     locale: Option<&'a str>,
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     created_at: Timestamp,
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     last_seen: Timestamp,
+    /// When and why the provider said that the token is gone.
+    #[schema(required)]
     pruned: Option<PrunedJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Pruned)]
 struct PrunedJson<'a> {
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     at: Timestamp,
     reason: &'a str,
 }
@@ -179,6 +263,22 @@ impl<'a> PrunedJson<'a> {
 
 fn shown<T: std::fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
+}
+
+impl ToSchema for DeviceJson<'_> {
+    fn name() -> Cow<'static, str> {
+        "Device".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        DeviceFields::schemas(schemas);
+    }
+}
+
+impl PartialSchema for DeviceJson<'_> {
+    fn schema() -> RefOr<Schema> {
+        DeviceFields::schema()
+    }
 }
 
 impl Serialize for DeviceJson<'_> {
@@ -206,11 +306,16 @@ impl Serialize for DeviceJson<'_> {
 }
 
 /// The answer of a count.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AudienceCount)]
 pub struct CountJson {
+    /// How many devices the conditions mean.
     total: u64,
+    #[schema(schema_with = schemas::platform_counts)]
     platforms: PlatformCounts,
+    #[schema(schema_with = schemas::reachable)]
     reachable: BTreeMap<&'static str, u64>,
+    #[schema(schema_with = schemas::unreachable)]
     unreachable: BTreeMap<&'static str, u64>,
 }
 

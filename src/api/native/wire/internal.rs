@@ -5,6 +5,8 @@ use serde::{
     de::{self, Unexpected},
 };
 
+use utoipa::ToSchema;
+
 use super::nullable;
 use crate::{
     domain::{ids::DeviceId, tally::PlatformCounts},
@@ -32,12 +34,17 @@ impl<'de> Deserialize<'de> for EventName {
 }
 
 /// `POST /internal/devices/logs/notification:add`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EventsToLog)]
 pub struct LogBody {
+    /// Numbers of devices.
     device_ids: Vec<u64>,
+    /// The notification's number.
     notification_id: u64,
+    /// What happened to them; they were sent, where it is left out.
     #[serde(default)]
+    #[schema(inline)]
     event: Option<EventName>,
 }
 
@@ -53,7 +60,7 @@ impl LogBody {
 }
 
 /// `POST /internal/notifications/{uuid}/sent:increase`, and its answer.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SentCounts {
     android: u64,
@@ -61,6 +68,7 @@ pub struct SentCounts {
     web: u64,
     /// E-mail recipients, and devices that name neither platform nor provider; told where there are any.
     #[serde(skip_deserializing, skip_serializing_if = "is_zero")]
+    #[schema(read_only)]
     unknown: u64,
 }
 
@@ -83,24 +91,30 @@ impl SentCounts {
 }
 
 /// `PUT /internal/limits`, and its answer: pushes per second over every app, 0 meaning no limit.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GlobalLimit {
     /// The rate; null, in a request, resets it, and leaving it out is an error.
+    #[schema(required)]
     #[serde(deserialize_with = "Option::deserialize")]
     pub global: Option<u32>,
 }
 
 /// `PUT /limits`: what is left out stays; null puts it back to what the settings say.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LimitsChange)]
 pub struct LimitsBody {
+    /// Not the app's to change: what is in force already is taken, anything else refused.
     #[serde(default, deserialize_with = "nullable")]
     global: Option<Option<u32>>,
+    /// Over the app.
     #[serde(default, deserialize_with = "nullable")]
     app: Option<Option<u32>>,
+    /// Over its pushes through APNs.
     #[serde(default, deserialize_with = "nullable")]
     apns: Option<Option<u32>>,
+    /// Over its pushes through FCM.
     #[serde(default, deserialize_with = "nullable")]
     fcm: Option<Option<u32>>,
 }

@@ -10,6 +10,7 @@ pub mod history;
 pub mod internal;
 pub mod notifications;
 pub mod property;
+pub mod schemas;
 
 use serde::{Deserialize, Deserializer, Serializer};
 

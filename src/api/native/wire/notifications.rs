@@ -3,50 +3,81 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::{Time, enums::Named, internal::SentCounts, nullable, optional_time, time};
+use super::{
+    Time,
+    enums::Named,
+    internal::SentCounts,
+    nullable, optional_time,
+    schemas::{self, Conditions},
+    time,
+};
 use crate::{
     domain::{
         audience::ClauseSpec, campaign::FailureFilter, device::DevicePlatform, ids::NotificationId,
         message::Priority, notification::Status, timestamp::Timestamp,
     },
-    services::notifications::{FailureRow, NotificationEdit, NotificationView},
+    services::{
+        Preview,
+        notifications::{FailureRow, NotificationEdit, NotificationView, Trial},
+    },
 };
 
 /// `POST /notifications` and `PUT /notifications/{uuid}`. What is left out of an edit stays; null
 /// clears.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NotificationEdit)]
 pub struct NotificationBody {
+    /// What it says first; needed at the end, as `body` is.
     #[serde(default, deserialize_with = "nullable")]
     title: Option<Option<String>>,
+    /// What it says.
     #[serde(default, deserialize_with = "nullable")]
     body: Option<Option<String>>,
+    /// An http(s) URL.
     #[serde(default, deserialize_with = "nullable")]
     image_url: Option<Option<String>>,
+    /// An http(s) URL.
     #[serde(default, deserialize_with = "nullable")]
     icon_url: Option<Option<String>>,
+    /// What a tap opens.
     #[serde(default, deserialize_with = "nullable")]
     deep_link: Option<Option<String>>,
+    /// Who gets it; null is everyone.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<Conditions>)]
     conditions: Option<Option<ClauseSpec>>,
+    /// When a launch takes effect; must be to come.
     #[serde(default, deserialize_with = "nullable")]
     scheduled_at: Option<Option<Time>>,
+    /// How long providers keep trying, in seconds.
     #[serde(default, deserialize_with = "nullable")]
     time_to_live: Option<Option<u32>>,
+    /// How urgent it is.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(schema_with = schemas::named_priority)]
     priority: Option<Option<Named<Priority>>>,
+    /// What replaces what on a device; the uuid by default.
     #[serde(default, deserialize_with = "nullable")]
     collapse_id: Option<Option<String>>,
+    /// The sound to play.
     #[serde(default, deserialize_with = "nullable")]
     sound: Option<Option<String>>,
+    /// The number on the icon.
     #[serde(default, deserialize_with = "nullable")]
     badge: Option<Option<u32>>,
+    /// For the app.
     #[serde(default, deserialize_with = "nullable")]
     data: Option<Option<BTreeMap<String, String>>>,
+    /// Everything but the provider.
     #[serde(default, deserialize_with = "nullable")]
     dry_run: Option<Option<bool>>,
+    /// Most pushes per second; null is no limit.
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(minimum = 1)]
     rate_limit: Option<Option<u32>>,
 }
 
@@ -74,27 +105,35 @@ impl NotificationBody {
 }
 
 /// `PUT /notifications/{uuid}/status`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = StatusChange)]
 pub struct StatusBody {
     /// The state to move to.
+    #[schema(schema_with = schemas::named_status)]
     pub status: Named<Status>,
 }
 
 /// `PUT /notifications/{uuid}/rate_limit`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RateChange)]
 pub struct RateBody {
     /// Pushes per second; null is no limit, and leaving it out an error.
+    #[schema(required, minimum = 1)]
     #[serde(deserialize_with = "Option::deserialize")]
     pub rate_limit: Option<u32>,
 }
 
 /// `POST /notifications/{uuid}/:resend`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = FailuresToResend)]
 pub struct ResendBody {
+    /// Only what failed for this reason.
     reason: Option<String>,
+    /// Only devices of this kind.
+    #[schema(schema_with = schemas::named_platform)]
     platform: Option<Named<DevicePlatform>>,
 }
 
@@ -105,38 +144,104 @@ impl ResendBody {
     }
 }
 
-/// A notification as every answer shows it: the document's fields, then ours.
+/// `POST /notifications/{uuid}/:test`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestBody {
+    /// The devices.
+    pub external_ids: Vec<String>,
+}
+
+/// What became of a test send to one device.
 #[derive(Serialize)]
+pub struct TrialJson<'a> {
+    external_id: &'a str,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+}
+
+impl<'a> TrialJson<'a> {
+    /// From what the service answers.
+    pub fn new(trial: &'a Trial) -> Self {
+        let reason = trial.failure.as_deref();
+        let outcome = if reason.is_none() { "accepted" } else { "failed" };
+        Self { external_id: &trial.external_id, outcome, reason }
+    }
+}
+
+/// A message as one provider would be sent it.
+#[derive(Serialize)]
+pub struct PreviewJson<'a> {
+    payload: Option<&'a Value>,
+    bytes: usize,
+    limit: usize,
+    problem: Option<String>,
+}
+
+impl<'a> PreviewJson<'a> {
+    /// From what the engine answers.
+    pub fn new(preview: &'a Preview) -> Self {
+        let problem = preview.problem.as_ref().map(ToString::to_string);
+        let Preview { payload, bytes, limit, .. } = preview;
+        Self { payload: payload.as_ref(), bytes: *bytes, limit: *limit, problem }
+    }
+}
+
+/// A notification as every answer shows it: the document's fields, then ours.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notification)]
 pub struct NotificationJson<'a> {
+    /// Its number.
     id: u64,
+    #[schema(value_type = uuid::Uuid)]
     uuid: NotificationId,
     title: &'a str,
     body: &'a str,
+    /// Taken by a provider.
     sent: SentCounts,
+    /// Ended in a failure.
     failed: SentCounts,
+    #[schema(required)]
     deep_link: Option<&'a str>,
+    #[schema(required)]
     image_url: Option<&'a str>,
+    #[schema(required)]
     icon_url: Option<&'a str>,
+    #[schema(value_type = Option<Conditions>, required)]
     conditions: Option<&'a ClauseSpec>,
+    #[schema(schema_with = schemas::status)]
     status: u8,
     #[serde(serialize_with = "optional_time")]
+    #[schema(value_type = Option<Time>, required)]
     scheduled_at: Option<Timestamp>,
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     created_at: Timestamp,
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     modified_at: Timestamp,
     #[serde(serialize_with = "optional_time")]
+    #[schema(value_type = Option<Time>, required)]
     launched_at: Option<Timestamp>,
     #[serde(serialize_with = "optional_time")]
+    #[schema(value_type = Option<Time>, required)]
     finished_at: Option<Timestamp>,
+    /// Why it stands in ERROR.
+    #[schema(required)]
     error: Option<&'a str>,
+    #[schema(required)]
     time_to_live: Option<u32>,
+    #[schema(schema_with = schemas::priority)]
     priority: Priority,
+    #[schema(required)]
     collapse_id: Option<&'a str>,
+    #[schema(required)]
     sound: Option<&'a str>,
+    #[schema(required)]
     badge: Option<u32>,
     data: &'a BTreeMap<String, String>,
     dry_run: bool,
+    #[schema(required)]
     rate_limit: Option<u32>,
     /// How many times failures were sent again.
     round: u16,
@@ -186,14 +291,20 @@ impl<'a> NotificationJson<'a> {
 }
 
 /// One failed device.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Failure)]
 pub struct FailureJson<'a> {
+    /// The device's number.
     device_id: u64,
     /// Null where the device is gone by now.
+    #[schema(required)]
     external_id: Option<&'a str>,
+    #[schema(schema_with = schemas::device_platform)]
     device_platform: u8,
+    /// The provider's word, or ours.
     reason: &'a str,
     #[serde(serialize_with = "time")]
+    #[schema(value_type = Time)]
     created_at: Timestamp,
 }
 

@@ -7,14 +7,20 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
+use utoipa::ToSchema;
+
+use super::schemas::PropertyValueSchema;
 use crate::domain::device::{Properties, PropertyValue, Scalar};
 
 /// One change: a value sets the key, null removes it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PropertyChange {
+    /// Its name.
     key: String,
+    /// Its value; null removes it.
     #[serde(deserialize_with = "required")]
+    #[schema(value_type = Option<PropertyValueSchema>, required)]
     value: Option<WireValue>,
 }
 
