@@ -13,6 +13,7 @@ mod mongo;
 mod moxie;
 mod native_api;
 mod nodes;
+mod openapi;
 mod push_server;
 mod storage_contract;
 mod supervision;
