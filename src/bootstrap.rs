@@ -5,7 +5,7 @@
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::Server, web::Data};
+use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web::Data};
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,6 +25,7 @@ use crate::{
         embedded::{Embedded, EmbeddedOptions},
         mongo::{Mongo, MongoOptions},
     },
+    telemetry::Traces,
     transport::{
         CredentialError, Opener, SharedTransport,
         apns::{self, ApnsTransport},
@@ -120,7 +121,9 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
     let (limits, retention) = (settings.effective_limits(), retention(settings));
     let open_later = limits.clone();
     let opener: Opener = Arc::new(move |app: &AppSettings| open(app, &open_later));
-    let engine = engine::start(stores.clone(), cluster, transports, opener, &limits, retention);
+    let traces = Traces::start(&settings.telemetry, cluster.node())?;
+    let engine =
+        engine::start(stores.clone(), cluster, transports, opener, &limits, retention, traces);
     // Before anybody asks for them.
     let followed = engine.follow_rates().await.map_err(told_once);
     followed.context("failed to read the changed rates")?;
@@ -240,7 +243,7 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
     let bind = &settings.server.bind;
     let mut server = HttpServer::new(move || {
         let state = state.clone();
-        App::new().configure(move |config| api::mount(config, &state))
+        App::new().wrap(from_fn(api::observe)).configure(move |config| api::mount(config, &state))
     })
     .disable_signals()
     .shutdown_timeout(HTTP_SHUTDOWN_SECS)

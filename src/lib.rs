@@ -23,6 +23,10 @@
 //!    that takes long is saved several times a second.
 //! 9. When every shard is done, on whatever node, the coordinator stores SENT.
 //!
+//! Who watches sees it through `services/feed`: the engine's account of itself, which it keeps anyway, and
+//! the ledger's counters, put together four times a second for all watchers of an app, and not at all
+//! while there is none.
+//!
 //! A restart, a resume after a pause and a crash are the same thing: steps 3 to 9 again, from what the
 //! ledger holds.
 //!

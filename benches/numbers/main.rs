@@ -1,7 +1,7 @@
 //! The numbers the README states, measured in one run on this machine and printed as a table.
 //!
-//! `scripts/bench [--store embedded|mongodb] [--runs N] [--only push|memory|put|pause] [--devices N]`, of
-//! which `--store mongodb` knows `push` and `put`. Machines are noisy: read the ratios, which compare things
+//! `scripts/bench [--store embedded|mongodb] [--runs N] [--only push|memory|put|pause|watchers] [--devices
+//! N]`, of which `--store mongodb` knows `push` and `put`. Machines are noisy: read the ratios, which compare things
 //! measured side by side, before the absolute figures.
 
 mod campaign;
@@ -12,6 +12,7 @@ mod mongodb;
 mod put;
 mod single_writes;
 mod table;
+mod watchers;
 
 use std::path::{Path, PathBuf};
 
@@ -97,6 +98,9 @@ fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     }
     if plan.wants("pause") {
         campaign::measure_pause(plan, table)?;
+    }
+    if plan.wants("watchers") {
+        watchers::measure(plan, table)?;
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 //!
 //! `mount` puts the dialects and the operators' pages on one actix application; `bootstrap` calls it
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
-//! where in a body an error lies (`locate`), what an error
-//! becomes (`failure`), by which URL a request came (`origin`) and how often an
-//! address may register (`pace`) is shared; everything else is a dialect's own.
+//! where in a body an error lies (`locate`), what an error becomes (`failure`), by which URL a request
+//! came (`origin`) and how often an address may register (`pace`) is shared; everything else is a
+//! dialect's own. `observe` goes around all of it and counts.
 
 mod auth;
 mod console;
@@ -14,8 +14,10 @@ mod engagelab;
 mod extract;
 mod failure;
 mod locate;
+mod metrics;
 mod moxie;
 mod native;
+mod observe;
 mod openapi;
 mod ops;
 mod origin;
@@ -28,6 +30,7 @@ mod table;
 use actix_web::web::{self, ServiceConfig};
 
 pub use auth::BasicRefusal;
+pub use observe::observe;
 pub use state::ApiState;
 
 /// Puts everything on `config`. Paths that nobody serves are answered as the native API answers.

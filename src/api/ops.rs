@@ -1,5 +1,6 @@
 //! For operators and load balancers: whether the process lives (`/health`) and whether it can do its
-//! work (`/ready`). Neither needs a key; neither shows more than names of apps and parts.
+//! work (`/ready`). Neither needs a key; neither shows more than names of apps and parts. `/metrics` is
+//! mounted here too.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -8,7 +9,7 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::{ApiState, page::Page, push_server, table::Table};
+use super::{ApiState, metrics, page::Page, push_server, table::Table};
 
 /// Puts the operators' pages on `config`.
 pub fn mount(config: &mut ServiceConfig) {
@@ -17,7 +18,10 @@ pub fn mount(config: &mut ServiceConfig) {
 
 /// Every page.
 pub fn table() -> Table {
-    Table::default().service(Page::at("/health", health)).service(Page::at("/ready", ready))
+    Table::default()
+        .service(Page::at("/health", health))
+        .service(Page::at("/ready", ready))
+        .service(Page::at("/metrics", metrics::show))
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::{auth::Keyring, pace::Pace, push_server::PushServer};
+use super::{auth::Keyring, observe::HttpFigures, pace::Pace, push_server::PushServer};
 use crate::{
     domain::ids::AppName,
     services::Services,
@@ -30,6 +30,8 @@ pub struct ApiState {
     pub moxie_registrations: Pace,
     /// How often an address may try to begin a console session.
     pub sign_ins: Pace,
+    /// What was answered, for the metrics.
+    pub http: HttpFigures,
 }
 
 impl ApiState {
@@ -46,6 +48,7 @@ impl ApiState {
             push_server: PushServer::new(&settings.dialects.push_server),
             moxie_registrations: Pace::of_registrations(),
             sign_ins: Pace::of_sign_ins(),
+            http: HttpFigures::default(),
         }
     }
 }

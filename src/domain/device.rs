@@ -222,6 +222,24 @@ pub struct Device {
     pub pruned: Option<Pruned>,
 }
 
+impl Device {
+    /// Undoes the giving up of its token, where it still has it.
+    pub fn restore(&mut self) -> Result<()> {
+        if self.push_token.is_none() {
+            let message = "another device has its token now: it must register anew";
+            return Err(Error::conflict(message));
+        }
+        self.pruned = None;
+        Ok(())
+    }
+
+    /// Why it cannot be pushed to, credentials apart.
+    pub fn unreachable(&self) -> Option<Unreachable> {
+        let (has_token, pruned) = (self.push_token.is_some(), self.pruned.is_some());
+        Unreachable::of(has_token, pruned, self.send_platform)
+    }
+}
+
 /// Why a device cannot be pushed to at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unreachable {
@@ -236,6 +254,17 @@ pub enum Unreachable {
 }
 
 impl Unreachable {
+    /// Why a device cannot be reached, as far as it tells itself; credentials are the engine's to know.
+    /// The first reason that holds, in the order in which audiences are counted.
+    pub fn of(has_token: bool, pruned: bool, provider: SendPlatform) -> Option<Self> {
+        match (has_token, pruned, provider) {
+            (false, ..) => Some(Self::NoToken),
+            (_, true, _) => Some(Self::Pruned),
+            (.., SendPlatform::Unknown) => Some(Self::NoProvider),
+            _ => None,
+        }
+    }
+
     /// The word shown in counts and failure lists.
     pub fn name(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Where a notification stands. The numbers are the native API's; PAUSED is ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     /// Being written; the only state in which it can be edited.

@@ -23,6 +23,7 @@ use crate::{
         ids::{AppName, NotificationId},
         notification::Notification,
     },
+    telemetry::CampaignTrace,
     transport::Rendered,
 };
 
@@ -40,6 +41,8 @@ pub struct CampaignRun {
     pub rate: RateLimiter,
     /// Its devices that got their outcome in the last second, here.
     pub pace: Pace,
+    /// What is told of it to a collector of traces, if there is one.
+    pub trace: Option<CampaignTrace>,
     /// One for each page being read, sent or recorded.
     pub credits: Arc<Semaphore>,
     /// One for each page that waits for its last few devices.
@@ -96,6 +99,7 @@ impl CampaignRun {
         notification: Notification,
         rendered: HashMap<SendPlatform, Arc<Rendered>>,
         pages: PageBudget,
+        trace: Option<CampaignTrace>,
     ) -> Self {
         let rate = notification.message.options.rate_limit.unwrap_or(0);
         let credits = pages.pages_at(rate);
@@ -104,6 +108,7 @@ impl CampaignRun {
             rendered,
             rate: RateLimiter::new(rate, Instant::now()),
             pace: Pace::default(),
+            trace,
             credits: Arc::new(Semaphore::new(credits)),
             trailing: Arc::new(Semaphore::new(TRAILING_PAGES)),
             shards: Mutex::default(),
@@ -292,6 +297,9 @@ impl Campaigns {
     /// Takes a run out and tells those who wait for its end.
     pub fn end(&self, id: NotificationId) {
         if let Some(run) = self.lock().remove(&id) {
+            if let Some(trace) = &run.trace {
+                trace.end(!run.is_open());
+            }
             run.ended.notify_waiters();
         }
     }

@@ -21,7 +21,7 @@ use crate::{
         timestamp::Timestamp,
     },
     settings::AppSettings,
-    transport::RenderError,
+    transport::{Preview, RenderError},
 };
 
 /// How long leaving the cluster may take.
@@ -108,7 +108,15 @@ impl EngineHandle {
             Ok(Err(error)) => tracing::warn!(%error, "failed to leave the cluster"),
             Err(_) => tracing::warn!("failed to leave the cluster: the database does not answer"),
         }
+        self.send_traces().await;
         all
+    }
+
+    /// Sends the traces that are left; a collector that is away keeps nobody waiting for long.
+    async fn send_traces(&self) {
+        let Some(traces) = self.shared.traces.clone() else { return };
+        // It cannot fail but by a panic of the exporter, which has been logged.
+        let _ = tokio::task::spawn_blocking(move || traces.shut_down()).await;
     }
 
     /// The providers this app has credentials for.
@@ -127,6 +135,24 @@ impl EngineHandle {
             .of(app)
             .iter()
             .try_for_each(|desk| desk.transport.render(id, message, Timestamp::now()).map(drop))
+    }
+
+    /// The message as each of the app's providers would be sent it, or as both APNs and FCM would where
+    /// it has neither. E-mail is left out: it is no JSON.
+    pub fn preview(
+        &self,
+        app: &AppName,
+        id: NotificationId,
+        message: &Message,
+    ) -> Vec<(SendPlatform, Preview)> {
+        let shown = [SendPlatform::Apns, SendPlatform::Fcm];
+        let own = self.providers(app);
+        let none = !shown.iter().any(|provider| own.contains(provider));
+        let wanted = shown.into_iter().filter(|provider| none || own.contains(provider));
+        let of = |provider| {
+            Preview::of(provider, id, message, Timestamp::now()).map(|preview| (provider, preview))
+        };
+        wanted.filter_map(of).collect()
     }
 
     /// Pushes to one device, by the ways and rules of campaigns, and waits for what becomes of it, for

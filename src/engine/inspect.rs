@@ -1,16 +1,17 @@
 //! What the engine tells of itself: [`EngineHandle`]'s answers to the feed and to the metrics. Every
 //! answer is read off the desks; none asks an actor but [`EngineHandle::actors_of`].
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
     EngineHandle,
-    report::{ActorStates, CampaignReport, ProviderReport},
+    report::{ActorStates, CampaignReport, Latency, ProviderReport},
 };
 use crate::domain::{
     Result,
+    device::SendPlatform,
     ids::{AppName, NotificationId},
     timestamp::Timestamp,
 };
@@ -35,6 +36,17 @@ impl EngineHandle {
     /// The time of day that all nodes go by.
     pub async fn now(&self) -> Result<Timestamp> {
         self.shared.cluster.now().await
+    }
+
+    /// Among how many nodes rates are divided.
+    pub fn nodes_counted(&self) -> u32 {
+        self.shared.nodes.load(Ordering::SeqCst)
+    }
+
+    /// How long each provider took to answer pushes from this node, over all apps. Grows only, apps that
+    /// were taken down included.
+    pub fn latencies(&self) -> BTreeMap<SendPlatform, Latency> {
+        self.shared.senders.latencies()
     }
 
     /// Whether the engine is being stopped.

@@ -42,6 +42,8 @@ use tokio::time::Instant;
 pub use direct::{DirectOutcome, DirectPush};
 pub use handle::{EngineHandle, EngineState, Rates};
 
+pub use crate::transport::Preview;
+
 use self::{
     backoff::Backoff,
     campaign::{CampaignRun, Campaigns},
@@ -57,6 +59,7 @@ use crate::{
     domain::{Result, ids::AppName, rate::Rate},
     settings::LimitSettings,
     storage::Stores,
+    telemetry::Traces,
     transport::{Opener, SharedTransport},
 };
 
@@ -77,12 +80,14 @@ pub fn start(
     opener: Opener,
     limits: &LimitSettings,
     retention: Option<Duration>,
+    traces: Option<Traces>,
 ) -> EngineHandle {
     let shared = Arc::new(Shared {
         stores,
         cluster,
         limits: limits.clone(),
         retention,
+        traces: traces.map(Arc::new),
         threads: Threads::start(),
         board: Arc::default(),
         campaigns: Campaigns::default(),
@@ -124,6 +129,8 @@ pub(crate) struct Shared {
     limits: LimitSettings,
     /// How long delivery logs are kept; none is for ever.
     retention: Option<Duration>,
+    /// Where campaigns are told of, if anywhere.
+    traces: Option<Arc<Traces>>,
     threads: Threads,
     board: Arc<Board>,
     campaigns: Campaigns,

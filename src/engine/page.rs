@@ -17,6 +17,7 @@ use crate::domain::{
     outcome::Outcome,
     timestamp::Timestamp,
 };
+use crate::telemetry::{PageCounts, PageTimes};
 
 /// The share of a page, one in so many devices, that may be left for it to trail.
 const TRAILS_AT: usize = 8;
@@ -35,6 +36,8 @@ pub struct PageWork {
     state: Mutex<State>,
     /// Whether outcomes came in since it was last saved.
     dirty: AtomicBool,
+    /// When its parts began and ended, where its campaign is traced.
+    pub times: Option<PageTimes>,
 }
 
 struct State {
@@ -54,6 +57,7 @@ impl PageWork {
         targets: Vec<Target>,
         carried: Vec<PageEntry>,
         credit: OwnedSemaphorePermit,
+        times: Option<PageTimes>,
     ) -> Arc<Self> {
         let state = State {
             outcomes: vec![None; targets.len()],
@@ -62,7 +66,7 @@ impl PageWork {
             told_trailing: false,
         };
         let (state, dirty) = (Mutex::new(state), AtomicBool::new(false));
-        Arc::new(Self { run, desk, span, targets, carried, state, dirty })
+        Arc::new(Self { run, desk, span, targets, carried, state, dirty, times })
     }
 
     /// Whether its pushes may begin: the campaign goes on, and its shard is this node's.
@@ -97,6 +101,9 @@ impl PageWork {
         state.told_trailing |= trails;
         drop(state);
         if open == 0 {
+            if let Some(times) = &self.times {
+                times.pushed();
+            }
             self.desk.seat.tell(PageSettled { page: self.span.after });
         } else if trails {
             self.desk.seat.tell(PageTrails { page: self.span.after });
@@ -111,6 +118,19 @@ impl PageWork {
     /// Devices still with a sender.
     pub fn open(&self) -> usize {
         self.lock().open
+    }
+
+    /// What became of its devices so far, without what an earlier try recorded.
+    pub fn counts(&self) -> PageCounts {
+        let state = self.lock();
+        let settled = || state.outcomes.iter().flatten();
+        let accepted = settled().filter(|outcome| outcome.is_accepted()).count();
+        let failed = settled().count() - accepted;
+        PageCounts {
+            devices: self.targets.len() as u64,
+            accepted: accepted as u64,
+            failed: failed as u64,
+        }
     }
 
     /// Exchanges its credit for a place among the trailing pages, if there is one.

@@ -118,7 +118,11 @@ impl SchedulerActor {
         let name = format!("coordinator {}", notification.uuid);
         let limits = &shared.limits;
         let pages = PageBudget { most: limits.pages_in_flight, page_size: limits.page_size };
-        let run = CampaignRun::new(notification, rendered, pages);
+        let id = notification.uuid.to_string();
+        let trace = shared.traces.as_ref();
+        let trace =
+            trace.map(|traces| traces.campaign(notification.app.as_str(), &id, notification.round));
+        let run = CampaignRun::new(notification, rendered, pages, trace);
         // The next look divides its rate anew; until then it must not go at everybody's.
         run.rate.divide(shared.nodes.load(Ordering::SeqCst), Instant::now());
         let run = Arc::new(run);

@@ -9,7 +9,7 @@ mod progress;
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use actix::prelude::*;
@@ -32,6 +32,7 @@ use crate::{
         timestamp::Timestamp,
     },
     storage::CampaignLedger,
+    telemetry::PageTimes,
 };
 
 /// Waits between tries of a store that fails.
@@ -91,6 +92,7 @@ struct PageRead {
     span: Span,
     page: TargetPage,
     credit: OwnedSemaphorePermit,
+    times: Option<PageTimes>,
 }
 
 /// No device of the page is with a sender any more.
@@ -173,6 +175,9 @@ impl ShardActor {
         let Some(page) = self.parts.desk.pages().get(&at).cloned() else { return };
         // Asked before the outcomes are taken: a page that settles in between is recorded again.
         let settled = page.is_settled();
+        if let Some(times) = page.times.as_ref().filter(|_| settled) {
+            times.recording();
+        }
         let record = page.record(Timestamp::now());
         let checkpoint = progress.checkpoint_with(&record);
         self.recording = true;
@@ -224,6 +229,14 @@ impl ShardActor {
             self.parts.coordinator.tell(ShardEnded);
             self.guard.finish();
             ctx.stop();
+        }
+    }
+
+    /// A page is over: tells of it where somebody collects traces.
+    fn trace(&self, page: Option<&PageWork>) {
+        let Some(page) = page else { return };
+        if let (Some(trace), Some(times)) = (&self.parts.run.trace, &page.times) {
+            trace.page(self.parts.desk.key.index, times, page.counts());
         }
     }
 
@@ -331,11 +344,13 @@ impl Handler<CreditGranted> for ShardActor {
         // A page that was cut short is gone over whole, so that its record is replaced by one page.
         let cut_short = self.progress.as_ref().is_some_and(|progress| progress.is_cut_short(span));
         let limit = if cut_short { MAX_PAGE_LEN } else { self.parts.run.page_len() };
+        let began = self.parts.run.trace.as_ref().map(|_| SystemTime::now());
         actix::spawn(async move {
             let page =
                 until_stored("read a page", async || ledger.read_page(key, span, limit).await)
                     .await;
-            let _ = me.send(PageRead { span, page, credit }).await;
+            let times = began.map(PageTimes::read_since);
+            let _ = me.send(PageRead { span, page, credit, times }).await;
         });
     }
 }
@@ -355,7 +370,7 @@ impl Handler<PageRead> for ShardActor {
             carried.binary_search_by_key(&target.position, |entry| entry.position).is_err()
         });
         let (run, desk) = (Arc::clone(&self.parts.run), Arc::clone(&self.parts.desk));
-        let page = PageWork::new(run, desk, span, targets, carried, read.credit);
+        let page = PageWork::new(run, desk, span, targets, carried, read.credit, read.times);
         self.parts.desk.pages().insert(span.after, Arc::clone(&page));
         if page.is_settled() {
             self.queue_record(span.after);
@@ -394,7 +409,8 @@ impl Handler<PageRecorded> for ShardActor {
             progress.recorded(&recorded.record);
         }
         if recorded.settled {
-            self.parts.desk.pages().remove(&after);
+            let page = self.parts.desk.pages().remove(&after);
+            self.trace(page.as_deref());
         }
         self.go_on(ctx);
     }

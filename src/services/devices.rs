@@ -142,6 +142,12 @@ impl Devices {
         if removed { Ok(()) } else { Err(unknown(external_id)) }
     }
 
+    /// Undoes the giving up of a device's token; one that was not given up stays as it is.
+    pub async fn restore(&self, app: &AppName, external_id: &str) -> Result<Device> {
+        let restored = self.stores.devices.restore(app, external_id).await?;
+        restored.ok_or_else(|| unknown(external_id))
+    }
+
     /// Devices in the order of their numbers.
     pub async fn search(
         &self,
@@ -228,7 +234,8 @@ fn checked(conditions: Option<&ClauseSpec>) -> Result<Option<Clause>> {
     given.map(|spec| audience::parse(spec, "conditions")).transpose()
 }
 
-fn unknown(external_id: &str) -> Error {
+/// The error for a device that there is not.
+pub(super) fn unknown(external_id: &str) -> Error {
     let shown: String = external_id.chars().take(80).collect();
     Error::not_found(format!("there is no device `{shown}`"))
 }

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod devices;
 pub mod direct;
 pub mod feed;
+pub mod figures;
 pub mod keys;
 pub mod nonces;
 pub mod notifications;
@@ -26,13 +27,16 @@ use crate::{
     storage::Stores,
 };
 
-/// The engine's words for what became of a push that somebody waited for.
-pub use crate::engine::DirectOutcome;
+/// The engine's words for what became of a push that somebody waited for, and for what one looks like.
+pub use crate::engine::{DirectOutcome, Preview};
+
+/// The engine's account of itself.
+pub use crate::engine::report;
 
 /// The stores' words that callers of the use cases speak too: what they ask for and what is found.
 pub use crate::storage::{
     AudienceCount, AuditQuery, EventField, EventKind, EventQuery, Found, KnownKey, KnownValue,
-    NotificationField, NotificationQuery, OrderBy,
+    NotificationField, NotificationQuery, OrderBy, StoreTimes,
 };
 pub use announcements::Announcements;
 pub use apps::Apps;
@@ -41,6 +45,7 @@ pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
 pub use direct::DirectMessages;
 pub use feed::Feed;
+pub use figures::Figures;
 pub use nonces::Nonces;
 pub use notifications::Notifications;
 pub use sessions::Sessions;

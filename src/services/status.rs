@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Figures;
 use crate::{
     domain::{
         Error, Result,
@@ -9,7 +10,7 @@ use crate::{
         rate::{Rate, RateChange},
     },
     engine::{EngineHandle, EngineState, Rates},
-    storage::Stores,
+    storage::{StoreTimes, Stores},
 };
 
 /// How long the store may take to answer before it counts as away.
@@ -85,6 +86,16 @@ impl StatusReport {
             Ok(Err(_)) => Some("store: the check ended unexpectedly".to_owned()),
             Err(_) => Some("store: no answer in time".to_owned()),
         }
+    }
+
+    /// What the engine counts.
+    pub async fn figures(&self) -> Figures {
+        Figures::gather(&self.engine, &self.stores).await
+    }
+
+    /// How long the store's operations took.
+    pub fn store_times(&self) -> &StoreTimes {
+        &self.stores.times
     }
 
     /// What every actor is doing.

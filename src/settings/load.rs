@@ -59,8 +59,18 @@ pub fn lookalikes(names: impl Iterator<Item = String>) -> Vec<(String, String)> 
     let meant = |name: &str| {
         let rest = name.strip_prefix("FANFARE_").filter(|rest| !rest.starts_with('_'))?;
         let (section, mut rest) = rest.split_once('_')?;
-        if !["SERVER", "STORAGE", "CLUSTER", "APPS", "INTERNAL", "LIMITS", "DIALECTS", "LOG"]
-            .contains(&section)
+        if ![
+            "SERVER",
+            "STORAGE",
+            "CLUSTER",
+            "APPS",
+            "INTERNAL",
+            "LIMITS",
+            "DIALECTS",
+            "LOG",
+            "TELEMETRY",
+        ]
+        .contains(&section)
         {
             return None;
         }

@@ -28,7 +28,7 @@ pub use problems::{Problem, SettingsErrors};
 pub use secret::Secret;
 pub use sections::{
     ClusterSettings, InternalSettings, LogFormat, LogSettings, ServerSettings, StorageKind,
-    StorageSettings,
+    StorageSettings, TelemetrySettings,
 };
 
 /// `config/default.toml`: every key with its default, and the manual of the configuration.
@@ -62,6 +62,9 @@ pub struct Settings {
     pub dialects: DialectSettings,
     /// What is logged.
     pub log: LogSettings,
+    /// What is told to other systems.
+    #[serde(default)]
+    pub telemetry: TelemetrySettings,
 }
 
 impl Settings {

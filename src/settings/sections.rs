@@ -1,4 +1,4 @@
-//! The smaller sections: `server`, `storage`, `cluster`, `internal`, `log`.
+//! The smaller sections: `server`, `storage`, `cluster`, `internal`, `log`, `telemetry`.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -39,6 +39,16 @@ pub enum StorageKind {
     Embedded,
     /// One MongoDB for several nodes.
     Mongodb,
+}
+
+impl StorageKind {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Mongodb => "mongodb",
+        }
+    }
 }
 
 /// `storage`: where data is kept, and for how long.
@@ -95,4 +105,13 @@ pub struct LogSettings {
     /// A level, or levels by part: `info,fanfare::engine=debug`.
     #[serde(deserialize_with = "lenient::string")]
     pub level: String,
+}
+
+/// `telemetry`: what is told to other systems unasked.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// The collector that traces of campaigns go to, by OTLP over HTTP; without one none are made.
+    #[serde(default, deserialize_with = "lenient::optional")]
+    pub otlp_endpoint: Option<String>,
 }

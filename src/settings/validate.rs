@@ -34,6 +34,10 @@ impl Settings {
         let fits = !required || self.server.public_url.is_some();
         let what = "needs server.public_url: without it, a token made for another server would do";
         problems.require(fits, "dialects.push_server.require_client_auth", what);
+        let endpoint = self.telemetry.otlp_endpoint.as_deref();
+        let fits = endpoint.is_none_or(is_web_address);
+        let what = "must be the collector's URL, such as http://127.0.0.1:4318";
+        problems.require(fits, "telemetry.otlp_endpoint", what);
         let what = "is not a level (off, error, warn, info, debug, trace) or a list of PART=LEVEL";
         problems.require(is_log_filter(&self.log.level), "log.level", what);
         problems.finish()
@@ -115,6 +119,13 @@ impl Settings {
             }
         }
     }
+}
+
+/// Whether it is an absolute URL of the web, without a query.
+fn is_web_address(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let fits = |url: http::Uri| url.authority().is_some() && url.query().is_none();
+    rest.is_some() && text.parse().is_ok_and(fits)
 }
 
 /// What keeps a directory from being written to, or made: itself, or the nearest above it that exists.

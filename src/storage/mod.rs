@@ -12,6 +12,7 @@ mod labels;
 pub mod mongo;
 mod pages;
 mod suggestions;
+mod timed;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use audit::{AuditQuery, AuditStore};
 pub use documents::{Document, DocumentStore, Drawer, NewDocument};
 pub use labels::LabelStore;
 pub use suggestions::{KnownKey, KnownValue, SuggestionStore};
+pub use timed::{StoreTimes, Timing};
 
 use crate::domain::{
     Result,
@@ -153,6 +155,12 @@ pub trait DeviceStore: Send + Sync {
 
     /// Gives tokens up; how many were still current.
     async fn prune(&self, app: &AppName, orders: Vec<PruneOrder>, now: Timestamp) -> Result<u64>;
+
+    /// Undoes a pruning: the device can be reached by its token again; none where there is no such
+    /// device. One that is not pruned stays as it is; one whose token another device took since is a
+    /// conflict. `registered_at` stays, so that a provider that calls the token gone is believed again.
+    /// Durable when this returns.
+    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Device>>;
 }
 
 /// What `list` is sorted by, first key first.
@@ -428,4 +436,6 @@ pub struct Stores {
     pub labels: std::sync::Arc<dyn LabelStore>,
     /// Keys and values to choose from.
     pub suggestions: std::sync::Arc<dyn SuggestionStore>,
+    /// How long each operation of these took.
+    pub times: std::sync::Arc<StoreTimes>,
 }

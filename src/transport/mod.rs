@@ -8,6 +8,7 @@ mod credentials;
 pub mod fcm;
 pub mod http2;
 pub mod mail;
+mod preview;
 mod retry_after;
 #[cfg(test)]
 mod testing;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use credentials::CredentialError;
+pub use preview::Preview;
 
 use crate::{
     domain::{

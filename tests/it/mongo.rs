@@ -54,6 +54,7 @@ async fn ask_everything(stores: &Stores) {
         reason: fanfare::domain::outcome::Reason::new("Unregistered"),
     };
     devices.prune(&app(), vec![order], NOW).await.expect("pruned");
+    devices.restore(&app(), "d1").await.expect("answered");
     ask_labels(stores).await;
     ask_suggestions(stores).await;
     for key in ["rare", "common"] {

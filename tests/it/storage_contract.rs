@@ -41,6 +41,7 @@ macro_rules! whole_contract {
                 devices::edits_and_removal,
                 devices::types_come_back_exactly,
                 devices::pruning_spares_a_newer_token,
+                devices::a_pruning_can_be_undone,
                 devices::search_pages_in_a_stable_order,
                 devices::counts_say_who_can_be_reached,
                 devices::apps_do_not_see_each_other,

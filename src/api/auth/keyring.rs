@@ -98,7 +98,12 @@ impl Keyring {
         // Of two keys, neither counts.
         let key = values.next().filter(|_| values.next().is_none());
         let missing = || Error::unauthenticated("X-Server-Key is required");
-        let given = digest_of(key.ok_or_else(missing)?);
+        self.operator_of(key.ok_or_else(missing)?)
+    }
+
+    /// Whose key this is, of the installation's own.
+    pub fn operator_of(&self, key: &[u8]) -> Result<Arc<Identity>> {
+        let given = digest_of(key);
         let found = keys::find(&self.internal, &given, None, Timestamp::now());
         found.map(|key| key.identity.clone()).ok_or_else(unknown)
     }

@@ -17,6 +17,7 @@ use actix_web::{HttpRequest, http::header::UPGRADE, web};
 pub use csrf::check_origin;
 pub use keyring::{BasicRefusal, Keyring, SERVER_KEY};
 pub use session::{clearing_cookie, of_cookie, setting_cookie};
+pub use strangers::refuse as refuse_strangers;
 
 use super::ApiState;
 use crate::domain::{

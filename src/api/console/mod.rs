@@ -17,6 +17,7 @@ pub use operations::parts;
 
 use super::{
     native::at,
+    observe::Dialect,
     table::{Entry, Listed, Table},
 };
 
@@ -27,11 +28,12 @@ pub fn mount(config: &mut ServiceConfig) {
 
 /// Every path; `operations` describes those that are no files.
 pub fn table() -> Table {
-    let session = at("/console/session").get(session::show).post(session::begin);
+    let session = at("/console/session").counted_as(Dialect::Console);
+    let session = session.get(session::show).post(session::begin).delete(session::end);
     let files = |path, resource| Files { path, resource };
     let root = web::resource("/").guard(assets::is_browser()).to(assets::to_console);
     Table::default()
-        .service(session.delete(session::end))
+        .service(session)
         .service(at("/status").get(watch::status))
         .service(at("/ws/status").get(watch::watch))
         .service(files("/", root))
@@ -55,6 +57,6 @@ impl Entry for Files {
 
 impl HttpServiceFactory for Files {
     fn register(self, config: &mut AppService) {
-        self.resource.register(config);
+        self.resource.app_data(Dialect::Console).register(config);
     }
 }

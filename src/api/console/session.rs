@@ -25,7 +25,6 @@ use crate::{
         timestamp::Timestamp,
     },
     services::{keys::KnownKey, sessions::Session},
-    settings::StorageKind,
 };
 
 type Answer = std::result::Result<HttpResponse, ApiError>;
@@ -155,10 +154,7 @@ fn shown(state: &ApiState, identity: &Identity, session: Option<&Session>) -> Ht
         csrf: session.map(Session::csrf).unwrap_or_default(),
         expires_at: session.map(|session| session.expires_at.to_rfc3339()),
         version: env!("CARGO_PKG_VERSION"),
-        storage: match state.storage {
-            StorageKind::Embedded => "embedded",
-            StorageKind::Mongodb => "mongodb",
-        },
+        storage: state.storage.name(),
     });
     if let Some(session) = session {
         set_cookie(&mut answer, &auth::setting_cookie(session));

@@ -5,25 +5,23 @@
 use std::time::Duration;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::ORIGIN,
+    FromRequest, HttpRequest, HttpResponse, ResponseError,
     web::{Data, Payload},
 };
 use actix_ws::{CloseCode, CloseReason, Closed, Message, MessageStream, ProtocolError, Session};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::{
     api::{
-        ApiState,
+        ApiState, auth,
         extract::Params,
         native::{
             answer,
             error::ApiError,
             request::{Caller, Read},
         },
-        origin,
     },
     domain::{
         Error, Result,
@@ -36,6 +34,8 @@ use crate::{
 const PING: Duration = Duration::from_secs(15);
 /// How long a watcher may be silent, or not read, before it is given up.
 const SILENCE: Duration = Duration::from_secs(45);
+/// How often it is asked anew whether the watcher still may.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// Longest message that a watcher may send, in bytes.
 const LONGEST_HEARD: usize = 4096;
 
@@ -68,39 +68,25 @@ pub async fn status(
     Ok(answer::success(state.services.feed.status(caller.app()).await?))
 }
 
-/// `GET /ws/status`. Who asks is settled here, by the same extraction as everywhere, and nowhere later.
+/// `GET /ws/status`. Who asks is settled by the same extraction as everywhere.
 pub async fn watch(
     caller: Caller<Read>,
     request: HttpRequest,
     payload: Payload,
     state: Data<ApiState>,
 ) -> Result<HttpResponse, ApiError> {
-    refuse_foreign_pages(&request, &state)?;
-    let asked = Asked::read(&request, caller.app())?;
+    // A browser sends the cookie by itself, and says of every websocket which page asks.
+    auth::check_origin(&request, &state.server)?;
+    let asked = Asked::read(&request)?;
     let (feed, app) = (state.services.feed.clone(), caller.app().clone());
     let watch = feed.watch(&app, asked.notification, asked.resume.as_deref()).await?;
     let no_websocket = |_| Error::malformed("this is a websocket: ask for it with Upgrade");
     let (response, session, heard) =
         actix_ws::handle(&request, payload).map_err(|error| no_websocket(error.to_string()))?;
     let heard = heard.max_frame_size(LONGEST_HEARD);
-    let watcher = Watcher { feed, app, watch, session, heard, heard_at: Instant::now() };
+    let watcher = Watcher { request, feed, app, watch, session, heard, heard_at: Instant::now() };
     actix_web::rt::spawn(watcher.serve());
     Ok(response)
-}
-
-/// A page of another site must not watch with the cookie of whoever looks at it; a browser says of every
-/// websocket which page asks.
-fn refuse_foreign_pages(request: &HttpRequest, state: &ApiState) -> Result<()> {
-    let mut origins = request.headers().get_all(ORIGIN);
-    let foreign = || Error::forbidden("pages of other sites are refused");
-    match (origins.next(), origins.next()) {
-        (None, _) => Ok(()),
-        (Some(origin), None) => {
-            let own = |text: &str| origin::is_own(request, &state.server, text);
-            origin.to_str().is_ok_and(own).then_some(()).ok_or_else(foreign)
-        }
-        (Some(_), Some(_)) => Err(foreign()),
-    }
 }
 
 /// What the query asks for.
@@ -110,11 +96,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(request: &HttpRequest, app: &AppName) -> Result<Self> {
+    fn read(request: &HttpRequest) -> Result<Self> {
         let mut params = Params::read(request.query_string())?;
-        if params.take("app")?.is_some_and(|named| named != app.as_str()) {
-            return Err(Error::forbidden("app: the key is another app's"));
-        }
+        // Who may name which app was settled with the caller.
+        params.take("app")?;
         let not_a_uuid = |_| Error::invalid("notification", "must be a UUID");
         let notification = params.take("notification")?;
         let notification = notification.map(|text| text.parse().map_err(not_a_uuid)).transpose()?;
@@ -126,6 +111,7 @@ impl Asked {
 
 /// One websocket.
 struct Watcher {
+    request: HttpRequest,
     feed: Feed,
     app: AppName,
     watch: Watch,
@@ -155,8 +141,7 @@ impl Watcher {
 
     async fn talk(&mut self) -> Result<std::convert::Infallible, End> {
         self.greet().await?;
-        let mut pings = tokio::time::interval_at(Instant::now() + PING, PING);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut pings, mut doubts) = (every(PING), every(ASK_AGAIN));
         loop {
             tokio::select! {
                 told = self.watch.next() => match told {
@@ -170,7 +155,20 @@ impl Watcher {
                     }
                     self.session.ping(b"").await?;
                 }
+                _ = doubts.tick() => self.doubt().await?,
             }
+        }
+    }
+
+    /// Ends a watch whose key or session has ended since, by the extraction that admitted it.
+    async fn doubt(&self) -> Result<(), End> {
+        let asked = Caller::<Read>::extract(&self.request).await;
+        // A store that is away says nothing about the caller.
+        let refused = asked.is_err_and(|error| error.status_code().is_client_error());
+        if refused {
+            Err(closing(CloseCode::Policy, "the key is not known any more"))
+        } else {
+            Ok(())
         }
     }
 
@@ -228,6 +226,12 @@ impl Watcher {
         let unread = |_| closing(CloseCode::Policy, "nothing was read for too long");
         Ok(told.map_err(unread)??)
     }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 fn closing(code: CloseCode, description: &str) -> End {

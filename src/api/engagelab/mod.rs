@@ -28,7 +28,10 @@ pub use self::operations::{part, schemes};
 
 use self::error::Failure;
 use crate::{
-    api::table::{Entry, Listed, Table},
+    api::{
+        observe::Dialect,
+        table::{Entry, Listed, Table},
+    },
     settings::EngageLabSettings,
 };
 
@@ -38,6 +41,7 @@ type Answer = Result<HttpResponse, Failure>;
 /// Puts its paths on `config`.
 pub fn mount(config: &mut ServiceConfig, settings: &EngageLabSettings) {
     let scope = web::scope(&format!("{}/v4", settings.prefix))
+        .app_data(Dialect::EngageLab)
         .app_data(Data::new(answer::Success { quoted: settings.success_json }))
         .app_data(web::PathConfig::default().error_handler(|_, _| Failure::no_such_path().into()))
         .configure(|config| table().mount(config));

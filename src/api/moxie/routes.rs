@@ -19,6 +19,7 @@ use super::{
 use crate::{
     api::{
         ApiState,
+        observe::Dialect,
         table::{Entry, Listed, Table},
     },
     domain::{Error, ids::AppName, timestamp::Timestamp},
@@ -81,7 +82,7 @@ impl Path {
         if !path.is_empty() {
             paths.insert(0, path.clone());
         }
-        let resource = web::resource(paths).app_data(moxie.clone());
+        let resource = web::resource(paths).app_data(moxie.clone()).app_data(Dialect::Moxie);
         Self { listed: Listed { path, verbs: Vec::new() }, resource }
     }
 

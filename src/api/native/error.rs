@@ -45,6 +45,11 @@ pub fn refused(error: Error) -> HttpResponse {
     ApiError::from(error).error_response()
 }
 
+/// The answer to a request whose key is one of the installation's own.
+pub fn refused_internal(error: Error) -> HttpResponse {
+    ApiError::internal(error).error_response()
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         failure::status_of(&self.error)

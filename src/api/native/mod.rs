@@ -10,7 +10,7 @@ mod routes;
 mod wire;
 
 pub use answer::{no_such_method, no_such_path};
-pub use error::refused;
+pub use error::{refused, refused_internal};
 pub use operations::{done, enveloped, part, parts, refusals};
 #[cfg(test)]
 pub use routes::table;

@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     api::{
-        ApiState, origin,
+        ApiState,
+        observe::Dialect,
+        origin,
         pace::Pace,
         table::{Entry, Listed, Table},
     },
@@ -122,7 +124,8 @@ impl Entry for Path {
 
 impl HttpServiceFactory for Path {
     fn register(self, config: &mut AppService) {
-        self.resource.default_service(web::to(told(no_such_verb))).register(config);
+        let resource = self.resource.app_data(Dialect::PushServer);
+        resource.default_service(web::to(told(no_such_verb))).register(config);
     }
 }
 

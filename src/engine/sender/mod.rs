@@ -10,7 +10,11 @@ mod meter;
 mod pump;
 mod queue;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -22,6 +26,7 @@ pub use meter::Meter;
 use self::job::Job;
 use super::{
     page::PageWork,
+    report::Latency,
     supervise::{Guard, Probe},
 };
 use crate::{
@@ -41,11 +46,15 @@ const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct Senders {
     desks: ArcSwap<HashMap<(AppName, SendPlatform), Arc<Desk>>>,
+    /// Latencies of desks that were taken down for good.
+    retired: Mutex<BTreeMap<SendPlatform, Latency>>,
 }
 
 impl Senders {
     /// Puts these desks in the place of those that the app has, which are taken down.
     pub fn replace(&self, app: &AppName, desks: &[Arc<Desk>]) {
+        // Held until the others are gone from `desks`: nobody sees them in neither place, or in both.
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.desks.rcu(|all| {
             let others = all.iter().filter(|((owner, _), _)| owner != app);
             let others = others.map(|(key, desk)| (key.clone(), Arc::clone(desk)));
@@ -54,7 +63,25 @@ impl Senders {
                 .map(|desk| ((app.clone(), desk.transport.provider()), Arc::clone(desk)));
             others.chain(own).collect::<HashMap<_, _>>()
         });
-        before.values().filter(|desk| desk.app == *app).for_each(|desk| desk.close());
+        let goes_on = |provider| desks.iter().any(|desk| desk.transport.provider() == provider);
+        for desk in before.values().filter(|desk| desk.app == *app) {
+            desk.close();
+            let provider = desk.transport.provider();
+            if !goes_on(provider) {
+                retired.entry(provider).or_default().add(&desk.report().totals.latency);
+            }
+        }
+    }
+
+    /// How long each provider took to answer, desks included that are no more.
+    pub fn latencies(&self) -> BTreeMap<SendPlatform, Latency> {
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latencies = retired.clone();
+        for desk in self.all() {
+            let latency = latencies.entry(desk.transport.provider()).or_default();
+            latency.add(&desk.report().totals.latency);
+        }
+        latencies
     }
 
     /// Every desk.

@@ -94,6 +94,11 @@ impl Feed {
         Ok(feed.watch(notification, resume))
     }
 
+    /// How many watch, over all apps.
+    pub fn watchers(&self) -> usize {
+        self.shared.apps().values().map(|feed| feed.watchers()).sum()
+    }
+
     /// Begins an app's streams.
     fn begin(&self, app: &AppName) -> Arc<AppFeed> {
         let feed = Arc::new(AppFeed::new(self.source(app)));

@@ -68,7 +68,12 @@ impl AppFeed {
 
     /// Whether anybody watches.
     pub fn is_watched(&self) -> bool {
-        self.streams().values().any(|stream| stream.topic.watchers() > 0)
+        self.watchers() > 0
+    }
+
+    /// How many watch.
+    pub fn watchers(&self) -> usize {
+        self.streams().values().map(|stream| stream.topic.watchers()).sum()
     }
 
     /// The status now.
@@ -179,5 +184,32 @@ impl Watch {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watcher_that_fell_behind_goes_on_from_a_snapshot() {
+        let topic = Arc::new(Topic::new());
+        topic.tell(json!({ "sent": 0 }));
+        let mut watch = Watch::new(&topic, topic.join(None));
+        let mut next = async || -> Value {
+            let told = watch.next().await.expect("the stream goes on");
+            serde_json::from_str(&told).expect("JSON")
+        };
+        assert_eq!(next().await["seq"], 1);
+        (1..=100).for_each(|sent| topic.tell(json!({ "sent": sent })));
+        let told = next().await;
+        assert_eq!((&told["type"], &told["status"]["sent"]), (&json!("snapshot"), &json!(100)));
+        topic.tell(json!({ "sent": 101 }));
+        let told = next().await;
+        assert_eq!((&told["type"], &told["seq"]), (&json!("delta"), &json!(102)));
+        drop(topic);
+        assert!(watch.next().await.is_none(), "an ended stream says so");
     }
 }

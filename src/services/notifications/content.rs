@@ -31,6 +31,12 @@ pub(super) fn check_schedule(given: Option<Timestamp>, now: Timestamp) -> Result
 
 /// Everything about a notification that does not depend on the moment.
 pub(super) fn check_content(notification: &Notification, engine: &EngineHandle) -> Result<()> {
+    check_parts(notification)?;
+    Ok(engine.check_message(&notification.app, &notification.message)?)
+}
+
+/// The same, but for what providers would not carry.
+pub(super) fn check_parts(notification: &Notification) -> Result<()> {
     let message = &notification.message;
     check_text("title", &message.title, MAX_TITLE_CHARS)?;
     check_text("body", &message.body, MAX_BODY_CHARS)?;
@@ -41,7 +47,7 @@ pub(super) fn check_content(notification: &Notification, engine: &EngineHandle) 
     if let Some(spec) = &notification.conditions {
         audience::parse(spec, "conditions")?;
     }
-    Ok(engine.check_message(&notification.app, message)?)
+    Ok(())
 }
 
 fn check_text(field: &str, text: &str, most: usize) -> Result<()> {

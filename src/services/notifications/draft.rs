@@ -121,7 +121,7 @@ fn digest_of(edit: &NotificationEdit) -> String {
 }
 
 impl NotificationEdit {
-    fn apply(&self, notification: &mut Notification) {
+    pub(super) fn apply(&self, notification: &mut Notification) {
         fn set<T: Clone>(part: &mut T, change: &Option<T>) {
             if let Some(value) = change {
                 part.clone_from(value);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     Result,
-    device::{Device, DevicePlatform, Pruned, SendPlatform, Unreachable},
+    device::{Device, DevicePlatform, Pruned, SendPlatform},
     ids::{DeviceId, ObjectId},
     timestamp::Timestamp,
 };
@@ -63,19 +63,4 @@ pub(super) fn send_platform(row: &Row<'_>, column: usize) -> Result<SendPlatform
 pub(super) fn device_platform(row: &Row<'_>, column: usize) -> Result<DevicePlatform> {
     let number = row.get(column).or_failed("read a platform")?;
     DevicePlatform::from_number(number).ok_or_else(|| corrupt("a platform"))
-}
-
-/// Why a device cannot be reached, as far as its row tells; credentials are the engine's to know. The
-/// same order as the index counts in.
-pub(super) fn unreachable(
-    has_token: bool,
-    pruned: bool,
-    provider: SendPlatform,
-) -> Option<Unreachable> {
-    match (has_token, pruned, provider) {
-        (false, ..) => Some(Unreachable::NoToken),
-        (_, true, _) => Some(Unreachable::Pruned),
-        (.., SendPlatform::Unknown) => Some(Unreachable::NoProvider),
-        _ => None,
-    }
 }

@@ -128,6 +128,12 @@ impl DeviceStore for Embedded {
         };
         self.inner.writer.write(job).await
     }
+
+    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Device>> {
+        let Some(app) = self.inner.apps.find(app) else { return Ok(None) };
+        let external_id = external_id.to_owned();
+        self.inner.writer.write(move |work| register::restore(work, app, &external_id)).await
+    }
 }
 
 /// How many match, and the ids of the stretch asked for.

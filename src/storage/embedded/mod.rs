@@ -120,7 +120,7 @@ impl Embedded {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The roles of this store.
+    /// The roles of this store, timed.
     pub fn stores(&self) -> Stores {
         Stores {
             devices: Arc::new(self.clone()),
@@ -131,7 +131,9 @@ impl Embedded {
             audit: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
             suggestions: Arc::new(self.clone()),
+            times: Arc::default(),
         }
+        .timed()
     }
 }
 

@@ -112,6 +112,18 @@ pub(super) fn prune(
     Ok(changed > 0)
 }
 
+/// Undoes a pruning; none where there is no such device.
+pub(super) fn restore(work: &mut Work<'_>, app: u32, external_id: &str) -> Result<Option<Device>> {
+    let Some(old) = find(work, app, external_id)? else { return Ok(None) };
+    if old.pruned.is_none() {
+        return Ok(Some(old));
+    }
+    let mut device = old.clone();
+    device.restore()?;
+    replace(work, app, old, &device)?;
+    Ok(Some(device))
+}
+
 /// Replaces what can change of a device, its token apart, by what it is to be.
 pub(super) fn replace(work: &mut Work<'_>, app: u32, old: Device, new: &Device) -> Result<()> {
     update(work, app, &old, new, false)?;

@@ -5,12 +5,13 @@ use rusqlite::{Connection, Row, types::ValueRef};
 
 use super::{
     audiences::Audience,
-    device_row::{device_platform, send_platform, unreachable},
+    device_row::{device_platform, send_platform},
     failure::{OrFailed, corrupt},
 };
 use crate::domain::{
     Result,
     campaign::{Position, Span, Target, TargetPage},
+    device::Unreachable,
     ids::DeviceId,
     timestamp::Timestamp,
 };
@@ -96,7 +97,7 @@ fn read(row: &Row<'_>, id: u32, audience: &Audience) -> Result<Target> {
         provider,
         token: token.unwrap_or_default().into(),
         registered_at: Timestamp(row.get(3).or_failed(DOING)?),
-        unreachable: unreachable(token.is_some(), pruned, provider),
+        unreachable: Unreachable::of(token.is_some(), pruned, provider),
         failed_before: audience.failed_before(id),
     })
 }

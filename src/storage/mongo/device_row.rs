@@ -17,10 +17,7 @@ use super::{failure::corrupt, position::position};
 use crate::domain::{
     Error, Result,
     audience::Field,
-    device::{
-        Device, DevicePlatform, Properties, PropertyValue, Pruned, Scalar, SendPlatform,
-        Unreachable,
-    },
+    device::{Device, DevicePlatform, Properties, PropertyValue, Pruned, Scalar, SendPlatform},
     ids::{DeviceId, ObjectId},
     timestamp::Timestamp,
 };
@@ -244,20 +241,6 @@ fn scalar(value: RawBsonRef<'_>) -> Option<Scalar> {
         RawBsonRef::String(text) => Scalar::Text(text.to_owned()),
         _ => return None,
     })
-}
-
-/// Why a device cannot be reached, as far as its document tells; credentials are the engine's to know.
-pub(super) fn unreachable(
-    has_token: bool,
-    pruned: bool,
-    provider: SendPlatform,
-) -> Option<Unreachable> {
-    match (has_token, pruned, provider) {
-        (false, ..) => Some(Unreachable::NoToken),
-        (_, true, _) => Some(Unreachable::Pruned),
-        (.., SendPlatform::Unknown) => Some(Unreachable::NoProvider),
-        _ => None,
-    }
 }
 
 /// A document may have 16 MB; one that comes near is refused before it is sent.

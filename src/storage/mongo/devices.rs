@@ -12,7 +12,7 @@ use super::{
     audiences::{Route, route},
     commands::{Kind, Wait, update, write},
     core::Core,
-    device_row::{read_device, unreachable, write_pruned},
+    device_row::{read_device, write_pruned},
     failure::{OrFailed, corrupt},
     filter::compile,
     position::{parts_of, whole},
@@ -166,6 +166,12 @@ impl DeviceStore for Mongo {
         })
         .await
     }
+
+    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Device>> {
+        let Some(app) = self.app(app).await? else { return Ok(None) };
+        let external_id = external_id.to_owned();
+        self.run(|core| async move { restore(&core, app, &external_id).await }).await
+    }
 }
 
 impl Mongo {
@@ -177,6 +183,22 @@ impl Mongo {
         let app = app.clone();
         self.run(|core| async move { core.find_app(&app).await }).await
     }
+}
+
+async fn restore(core: &Core, app: i32, external_id: &str) -> Result<Option<Device>> {
+    let there = doc! { "$exists": true };
+    let filter = doc! { "a": app, "x": external_id, "g": &there, "t": there };
+    let change = doc! { "$unset": { "g": true }, "$inc": { "v": 1_i64 } };
+    let writes = [update(filter, change, false)];
+    let done = write(&core.database, DEVICES, Kind::Update, &writes, Wait::Majority).await;
+    done.or_failed("restore a device")?;
+    let found = all(core, doc! { "a": app, "x": external_id }, 0, 1).await?;
+    let Some(mut device) = found.into_iter().next() else { return Ok(None) };
+    // Pruned all the same: its token was gone, or it was pruned anew a moment ago.
+    if device.pruned.is_some() && device.push_token.is_none() {
+        device.restore()?;
+    }
+    Ok(Some(device))
 }
 
 /// Devices in the order of their numbers.
@@ -279,7 +301,7 @@ fn add(count: &mut AudienceCount, group: &Document, configured: &[SendPlatform])
     let devices = group.get_i64("n").ok()?.cast_unsigned();
     *count.platforms.slot(provider.counted_as(platform)) += devices;
     let no_credentials = (!configured.contains(&provider)).then_some(Unreachable::NoCredentials);
-    match unreachable(token, pruned, provider).or(no_credentials) {
+    match Unreachable::of(token, pruned, provider).or(no_credentials) {
         Some(why) => *count.unreachable.entry(why).or_default() += devices,
         None => *count.providers.entry(provider).or_default() += devices,
     }

@@ -137,7 +137,7 @@ impl Mongo {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The roles of this store.
+    /// The roles of this store, timed.
     pub fn stores(&self) -> Stores {
         Stores {
             devices: Arc::new(self.clone()),
@@ -148,7 +148,9 @@ impl Mongo {
             audit: Arc::new(self.clone()),
             labels: Arc::new(self.clone()),
             suggestions: Arc::new(self.clone()),
+            times: Arc::default(),
         }
+        .timed()
     }
 
     /// Runs one operation to its end, whether or not its caller waits for it.

@@ -21,7 +21,6 @@ use tokio::runtime::Handle;
 use super::{
     audiences::Round,
     core::Core,
-    device_row::unreachable,
     failure::{OrFailed, corrupt, passes},
     position::{device, parts_of},
     schema::DEVICES,
@@ -29,7 +28,7 @@ use super::{
 use crate::domain::{
     Result,
     campaign::{Position, ShardKey, Span, Target, TargetPage},
-    device::{DevicePlatform, SendPlatform},
+    device::{DevicePlatform, SendPlatform, Unreachable},
     outcome::Reason,
     timestamp::Timestamp,
 };
@@ -233,7 +232,7 @@ fn read(row: &RawDocument, failed: Option<&[(u64, Reason)]>) -> Option<Target> {
         provider,
         token: token.unwrap_or_default().into(),
         registered_at: Timestamp(registered_at),
-        unreachable: unreachable(token.is_some(), pruned, provider),
+        unreachable: Unreachable::of(token.is_some(), pruned, provider),
         failed_before: before,
     })
 }

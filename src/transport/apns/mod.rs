@@ -10,3 +10,4 @@ mod payload;
 mod response;
 
 pub use client::ApnsTransport;
+pub(super) use payload::preview;

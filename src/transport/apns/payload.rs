@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::{Map, Value, json};
 
-use super::super::{RenderError, Rendered};
+use super::super::{Preview, RenderError, Rendered};
 use crate::domain::{
     ids::NotificationId,
     message::{Message, Options, Priority},
@@ -35,6 +35,18 @@ pub(super) fn render(
     }
     let headers = headers(notification, &message.options, topic, now)?;
     Ok(Rendered { notification, head: Bytes::from(body), tail: None, headers })
+}
+
+/// What a push would carry, even where it cannot be sent so.
+pub(in super::super) fn preview(
+    notification: NotificationId,
+    message: &Message,
+    now: Timestamp,
+) -> Preview {
+    let body = payload(message);
+    let body = body.as_ref().map(|body| (body.as_slice(), body.len())).map_err(Clone::clone);
+    let problem = render(notification, message, &HeaderValue::from_static(""), now).err();
+    Preview::new(body, MAX_PAYLOAD_BYTES, problem)
 }
 
 fn payload(message: &Message) -> Result<Vec<u8>, RenderError> {

@@ -12,3 +12,4 @@ mod payload;
 mod response;
 
 pub use client::FcmTransport;
+pub(super) use payload::preview;

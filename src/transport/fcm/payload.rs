@@ -9,7 +9,7 @@ use http::{
 };
 use serde_json::{Map, Value, json};
 
-use super::super::{RenderError, Rendered};
+use super::super::{Preview, RenderError, Rendered};
 use crate::domain::{
     ids::NotificationId,
     message::{Message, Options, Priority},
@@ -24,6 +24,8 @@ const MAX_APNS_COLLAPSE_ID_BYTES: usize = 64;
 const MAX_TOPIC_BYTES: usize = 32;
 
 const HEAD: &[u8] = br#"{"message":{"token":""#;
+/// What stands for the token where no device is meant.
+const TOKEN_SHOWN: &[u8] = b"<token>";
 
 /// Renders a message up to the token's value and after it.
 pub(super) fn render(
@@ -31,6 +33,37 @@ pub(super) fn render(
     message: &Message,
     now: Timestamp,
 ) -> Result<Rendered, RenderError> {
+    let tail = tail(notification, message, now)?;
+    let bytes = HEAD.len() + tail.len();
+    if bytes > MAX_MESSAGE_BYTES {
+        return Err(RenderError::TooLarge { provider: "FCM", bytes, limit: MAX_MESSAGE_BYTES });
+    }
+    let mut headers = HeaderMap::with_capacity(2);
+    // A place for the token of the moment.
+    headers.insert(AUTHORIZATION, HeaderValue::from_static(""));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(Rendered { notification, head: Bytes::from_static(HEAD), tail: Some(tail.into()), headers })
+}
+
+/// What a push would carry, even where it cannot be sent so.
+pub(in super::super) fn preview(
+    notification: NotificationId,
+    message: &Message,
+    now: Timestamp,
+) -> Preview {
+    let tail = tail(notification, message, now);
+    let body = tail.map(|tail| ([HEAD, TOKEN_SHOWN, tail.as_bytes()].concat(), tail.len()));
+    let body = body.as_ref().map(|(body, tail)| (body.as_slice(), HEAD.len() + tail));
+    let problem = render(notification, message, now).err();
+    Preview::new(body.map_err(Clone::clone), MAX_MESSAGE_BYTES, problem)
+}
+
+/// What follows the token: the rest of an object that begins with it, `","notification":{…}…}}`.
+fn tail(
+    notification: NotificationId,
+    message: &Message,
+    now: Timestamp,
+) -> Result<String, RenderError> {
     let collapse = collapse_id(notification, &message.options)?;
     let mut rest = Map::new();
     if !message.options.mutable {
@@ -43,18 +76,8 @@ pub(super) fn render(
     rest.insert("android".into(), android(message, &collapse));
     rest.insert("apns".into(), apns(message, &collapse, now));
     rest.insert("webpush".into(), webpush(notification, message, &collapse));
-    // The rest of an object that begins with the token: `","notification":{…}…}}`.
     let rest = Value::Object(rest).to_string();
-    let tail = format!("\",{}}}", &rest[1..]);
-    let bytes = HEAD.len() + tail.len();
-    if bytes > MAX_MESSAGE_BYTES {
-        return Err(RenderError::TooLarge { provider: "FCM", bytes, limit: MAX_MESSAGE_BYTES });
-    }
-    let mut headers = HeaderMap::with_capacity(2);
-    // A place for the token of the moment.
-    headers.insert(AUTHORIZATION, HeaderValue::from_static(""));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(Rendered { notification, head: Bytes::from_static(HEAD), tail: Some(tail.into()), headers })
+    Ok(format!("\",{}}}", &rest[1..]))
 }
 
 /// The body of one push.

@@ -185,6 +185,36 @@ pub async fn pruning_spares_a_newer_token(backend: &impl Backend) {
     assert_eq!(counted.providers, BTreeMap::from([(SendPlatform::Apns, 2)]));
 }
 
+pub async fn a_pruning_can_be_undone(backend: &impl Backend) {
+    let store = backend.open().await.devices;
+    let restore = async |name: &str| store.restore(&app(), name).await;
+    assert_eq!(restore("a").await.expect("answered"), None);
+    let (a, b) = (put(&*store, ios("a")).await, put(&*store, ios("b")).await);
+    assert_eq!(restore("a").await.expect("not pruned"), Some(a.clone()));
+    let prune = async |device: &Device| {
+        let token = device.push_token.clone().expect("a token").into();
+        let order = PruneOrder { device: device.id, token, reason: Reason::new("Unregistered") };
+        store.prune(&app(), vec![order], NOW).await.expect("pruned")
+    };
+    assert_eq!((prune(&a).await, prune(&b).await), (1, 1));
+    assert_eq!(restore("a").await.expect("restored"), Some(a.clone()));
+    let count = async || store.count(&app(), None, &[SendPlatform::Apns], NOW).await;
+    let counted = count().await.expect("counted");
+    assert_eq!(counted.providers, BTreeMap::from([(SendPlatform::Apns, 1)]));
+    assert_eq!(counted.unreachable, BTreeMap::from([(Unreachable::Pruned, 1)]));
+    assert_eq!(prune(&a).await, 1, "it may be given up again");
+    let heir = Registration { push_token: "token-b".into(), ..ios("c") };
+    put(&*store, heir).await;
+    let message = restore("b").await.expect_err("its token is another's").public_message();
+    assert!(message.contains("another device"), "{message}");
+    let kept = store.get(&app(), "b").await.expect("answered").expect("there");
+    assert!(kept.pruned.is_some() && kept.push_token.is_none());
+    assert_eq!(restore("a").await.expect("restored"), Some(a.clone()));
+    drop(store);
+    let found = backend.open().await.devices.get(&app(), "a").await.expect("answered");
+    assert_eq!(found, Some(a), "as it was, also after reopening");
+}
+
 pub async fn search_pages_in_a_stable_order(backend: &impl Backend) {
     let store = backend.open().await.devices;
     for number in 0..10 {

@@ -1,6 +1,7 @@
 //! What the integration tests share.
 
 pub mod clock;
+pub mod collector;
 pub mod house;
 pub mod mongod;
 pub mod nodes;
@@ -10,4 +11,5 @@ pub mod python;
 pub mod server;
 pub mod signed;
 pub mod stores;
+pub mod watcher;
 pub mod wire_case;

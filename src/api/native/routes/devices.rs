@@ -13,7 +13,7 @@ use crate::{
             request::{Body, Caller, ExternalId, OptionalBody, Query, Read, Register},
             wire::{
                 devices::{
-                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, PropertiesBody,
+                    BulkBody, BulkRow, CountBody, CountJson, DeviceJson, EditBody, PropertiesBody,
                     RegistrationBody, SearchBody,
                 },
                 history::{EventBody, HistoryJson},
@@ -63,6 +63,18 @@ pub async fn show(caller: Caller<Read>, state: Data<ApiState>, id: ExternalId) -
     Ok(answer::success(DeviceJson(&device)))
 }
 
+/// `PATCH /devices/{external_id}`: changes what is known of it, its token apart.
+pub async fn edit(
+    caller: Caller<Register>,
+    state: Data<ApiState>,
+    id: ExternalId,
+    body: Body<EditBody>,
+) -> Answer {
+    let (devices, edit) = (&state.services.devices, body.0.into_domain());
+    let device = devices.edit(caller.app(), &id.0, edit, Timestamp::now()).await?;
+    Ok(answer::success(DeviceJson(&device)))
+}
+
 /// `DELETE /devices/{external_id}`
 pub async fn remove(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
     state.services.devices.remove(caller.app(), &id.0).await?;
@@ -79,6 +91,12 @@ pub async fn add_properties(
 ) -> Answer {
     let (devices, edit) = (&state.services.devices, body.0.into_domain());
     let device = devices.edit(caller.app(), &id.0, edit, Timestamp::now()).await?;
+    Ok(answer::success(DeviceJson(&device)))
+}
+
+/// `POST /devices/{external_id}/:restore`: undoes the giving up of its token.
+pub async fn restore(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
+    let device = state.services.devices.restore(caller.app(), &id.0).await?;
     Ok(answer::success(DeviceJson(&device)))
 }
 

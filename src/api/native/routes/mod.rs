@@ -45,8 +45,9 @@ pub fn table(max_body_bytes: usize) -> Table {
         .service(at("/devices/-/:register").bodies_up_to(bulk, BULK_DEADLINE).post(devices::register_many))
         .service(at("/devices/-/:search").post(devices::search))
         .service(at("/devices/-/:count").post(devices::count))
-        .service(at("/devices/{external_id}").get(devices::show).delete(devices::remove))
+        .service(at("/devices/{external_id}").get(devices::show).patch(devices::edit).delete(devices::remove))
         .service(at("/devices/{external_id}/properties/:add").post(devices::add_properties))
+        .service(at("/devices/{external_id}/:restore").post(devices::restore))
         .service(at("/devices/{external_id}/notifications").get(devices::history))
         .service(at("/devices/{external_id}/events").post(devices::report_event))
 
@@ -55,9 +56,11 @@ pub fn table(max_body_bytes: usize) -> Table {
         .service(at("/audience/:explain").post(audience::explain))
 
         .service(at_slashed("/notifications").get(notifications::list).post(notifications::create))
+        .service(at("/notifications/-/:preview").post(notifications::preview))
         .service(at("/notifications/{uuid}").get(notifications::show).put(notifications::edit))
         .service(at("/notifications/{uuid}/:launch").post(notifications::launch))
         .service(at("/notifications/{uuid}/:resend").post(notifications::resend))
+        .service(at("/notifications/{uuid}/:test").post(notifications::test))
         .service(at("/notifications/{uuid}/status").put(notifications::set_status))
         .service(at("/notifications/{uuid}/rate_limit").put(notifications::set_rate))
         .service(at("/notifications/{uuid}/failures").get(notifications::failures))

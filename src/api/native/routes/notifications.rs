@@ -1,5 +1,7 @@
 //! `/notifications`
 
+use std::collections::BTreeMap;
+
 use actix_web::web::Data;
 
 use serde_json::json;
@@ -15,8 +17,8 @@ use crate::{
                 audit::TimelineJson,
                 enums::WireEnum,
                 notifications::{
-                    FailureJson, NotificationBody, NotificationJson, RateBody, ResendBody,
-                    StatusBody,
+                    FailureJson, NotificationBody, NotificationJson, PreviewJson, RateBody,
+                    ResendBody, StatusBody, TestBody, TrialJson,
                 },
             },
         },
@@ -98,6 +100,30 @@ pub async fn launch(
 ) -> Answer {
     let (notifications, key) = (&state.services.notifications, key.0.as_deref());
     moved(&caller, notifications.launch(caller.app(), uuid.0, key, Timestamp::now()).await?).await
+}
+
+/// `POST /notifications/-/:preview`: what the app's providers would be sent; nothing is stored.
+pub async fn preview(
+    caller: Caller<Read>,
+    state: Data<ApiState>,
+    body: Body<NotificationBody>,
+) -> Answer {
+    let (notifications, edit) = (&state.services.notifications, body.0.into_edit());
+    let previews = notifications.preview(caller.app(), &edit, Timestamp::now())?;
+    let named = previews.iter().map(|(provider, one)| (provider.name(), PreviewJson::new(one)));
+    Ok(answer::success(named.collect::<BTreeMap<_, _>>()))
+}
+
+/// `POST /notifications/{uuid}/:test`: pushes it to a few named devices, now.
+pub async fn test(
+    caller: Caller<Send>,
+    state: Data<ApiState>,
+    uuid: Uuid,
+    body: Body<TestBody>,
+) -> Answer {
+    let (notifications, external_ids) = (&state.services.notifications, body.0.external_ids);
+    let trials = notifications.try_out(caller.app(), uuid.0, external_ids).await?;
+    Ok(answer::success(trials.iter().map(TrialJson::new).collect::<Vec<_>>()))
 }
 
 /// `POST /notifications/{uuid}/:resend`: to those that failed, by reason and platform.

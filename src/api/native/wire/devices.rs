@@ -86,6 +86,39 @@ impl RegistrationBody {
     }
 }
 
+/// `PATCH /devices/{external_id}`. What is left out stays; null clears.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeviceEdit)]
+pub struct EditBody {
+    /// Properties to set and to remove.
+    #[serde(default)]
+    properties: Option<Vec<PropertyChange>>,
+    /// All its tags; null is none.
+    #[serde(default, deserialize_with = "nullable")]
+    tags: Option<Option<BTreeSet<String>>>,
+    #[serde(default, deserialize_with = "nullable")]
+    alias: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    timezone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "nullable")]
+    locale: Option<Option<String>>,
+}
+
+impl EditBody {
+    /// As the domain has it.
+    pub fn into_domain(self) -> DeviceEdit {
+        let properties = self.properties.unwrap_or_default();
+        DeviceEdit {
+            properties: properties.into_iter().map(PropertyChange::into_domain).collect(),
+            tags: self.tags.map(Option::unwrap_or_default),
+            alias: self.alias,
+            timezone: self.timezone,
+            locale: self.locale,
+        }
+    }
+}
+
 /// `POST /devices/-/:register`
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
@@ -18,7 +19,10 @@ use crate::{
         audience::ClauseSpec, campaign::FailureFilter, device::DevicePlatform, ids::NotificationId,
         message::Priority, notification::Status, timestamp::Timestamp,
     },
-    services::notifications::{FailureRow, NotificationEdit, NotificationView},
+    services::{
+        Preview,
+        notifications::{FailureRow, NotificationEdit, NotificationView, Trial},
+    },
 };
 
 /// `POST /notifications` and `PUT /notifications/{uuid}`. What is left out of an edit stays; null
@@ -137,6 +141,61 @@ impl ResendBody {
     /// As the domain has it.
     pub fn into_filter(self) -> FailureFilter {
         FailureFilter { reason: self.reason, platform: self.platform.map(|named| named.0) }
+    }
+}
+
+/// `POST /notifications/{uuid}/:test`
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DevicesToTest)]
+pub struct TestBody {
+    /// The devices, 1 to 20.
+    pub external_ids: Vec<String>,
+}
+
+/// What became of a test send to one device.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestRow)]
+pub struct TrialJson<'a> {
+    external_id: &'a str,
+    #[schema(schema_with = schemas::trial)]
+    outcome: &'static str,
+    /// Why it failed.
+    #[schema(required)]
+    reason: Option<&'a str>,
+}
+
+impl<'a> TrialJson<'a> {
+    /// From what the service answers.
+    pub fn new(trial: &'a Trial) -> Self {
+        let reason = trial.failure.as_deref();
+        let outcome = if reason.is_none() { "accepted" } else { "failed" };
+        Self { external_id: &trial.external_id, outcome, reason }
+    }
+}
+
+/// A message as one provider would be sent it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Preview)]
+pub struct PreviewJson<'a> {
+    /// What the provider would be sent, as it has it.
+    #[schema(value_type = Option<Object>, required)]
+    payload: Option<&'a Value>,
+    /// How large it is.
+    bytes: usize,
+    /// How large it may be.
+    limit: usize,
+    /// Why it could not be sent.
+    #[schema(required)]
+    problem: Option<String>,
+}
+
+impl<'a> PreviewJson<'a> {
+    /// From what the engine answers.
+    pub fn new(preview: &'a Preview) -> Self {
+        let problem = preview.problem.as_ref().map(ToString::to_string);
+        let Preview { payload, bytes, limit, .. } = preview;
+        Self { payload: payload.as_ref(), bytes: *bytes, limit: *limit, problem }
     }
 }
 

@@ -367,3 +367,8 @@ pub fn timeline_event() -> Object {
     ];
     choice(None, &names)
 }
+
+/// What became of a test send to a device.
+pub fn trial() -> Object {
+    choice(None, &["accepted", "failed"])
+}

@@ -1,0 +1,323 @@
+//! The feed, seen by a websocket client while campaigns run: what it is told adds up to what `GET
+//! /status` says, the slow skip and hold nothing back, and nobody sees another app.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{
+    house::{House, SENT, expected, settled, total},
+    mongod::Mongod,
+    nodes::{DEVICES, LIMITS, Nodes},
+    server::Server,
+    watcher::Watcher,
+};
+
+const SETTINGS: &str = "[limits]\nfcm_per_second = 0\nsave_interval_ms = 200\npage_size = 200\n";
+/// Snapshots that a sleeper asks for: far more, together, than sockets hold.
+const ASKED: u64 = 400;
+/// Devices of the smaller campaigns.
+const FEW: usize = 4_000;
+
+fn house() -> House {
+    House::start(&["--latency-ms", "5"], SETTINGS)
+}
+
+async fn watch(house: &House, query: &str) -> Watcher {
+    let key = format!("Bearer {}", house.gateways.secret);
+    let base = house.server.as_ref().expect("running").base().to_owned();
+    Watcher::join(&base, query, &[("authorization", &key)]).await.expect("joined")
+}
+
+fn campaign<'a>(status: &'a Value, uuid: &str) -> &'a Value {
+    &status["campaigns"][uuid]
+}
+
+/// How many devices have their outcome, as far as a status tells.
+fn progress(status: &Value, uuid: &str) -> u64 {
+    let shown = campaign(status, uuid);
+    if shown.is_object() { settled(shown) } else { 0 }
+}
+
+fn is_sent(status: &Value, uuid: &str) -> bool {
+    campaign(status, uuid)["status"] == json!(SENT)
+}
+
+/// The status without what changes from moment to moment.
+fn at_rest(mut status: Value) -> Value {
+    status.as_object_mut().expect("an object").remove("at");
+    for node in status["nodes"].as_object_mut().expect("nodes").values_mut() {
+        node.as_object_mut().expect("an object").remove("last_seen");
+    }
+    status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_adds_up_to_the_status() {
+    let house = house();
+    house.register(FEW);
+    let mut watcher = watch(&house, "").await;
+    watcher.until_told("snapshot").await;
+    assert_eq!(watcher.status["campaigns"], json!({}));
+    let uuid = house.create(&json!({"rate_limit": 3000}));
+    house.launch(&uuid);
+    watcher.until("pushes", |status| progress(status, &uuid) > 0).await;
+    watcher
+        .until("a rate", |status| campaign(status, &uuid)["per_second"].as_f64() > Some(0.0))
+        .await;
+    let shown = watcher.status.clone();
+    assert_eq!(campaign(&shown, &uuid)["rate_limit"], json!(3000));
+    watcher.until("its end", |status| is_sent(status, &uuid)).await;
+    let ended = campaign(&watcher.status, &uuid).clone();
+    assert_eq!(settled(&ended), expected(FEW), "{ended}");
+    assert_eq!(ended["expected"], json!(expected(FEW)));
+    assert_eq!(ended["shards"]["done"], ended["shards"]["total"]);
+    // A second later the rates have come to rest.
+    watcher
+        .until("rest", |status| {
+            let rates = status["rates"].as_object().expect("rates");
+            rates.values().all(|rate| rate["per_second"] == json!(0.0))
+        })
+        .await;
+    let asked = house.api().get("/status").expect("a status");
+    assert_eq!(at_rest(watcher.status.clone()), at_rest(asked.clone()));
+    assert_eq!(watcher.counts["snapshot"], 1, "the rest came as patches");
+    let accepted = |provider: &str| asked["rates"][provider]["accepted"].as_u64().expect("counted");
+    assert_eq!(accepted("apns") + accepted("fcm"), total(&ended["sent"]));
+    assert!(asked["providers"]["fcm"]["latency_ms"]["p50"].as_f64() >= Some(5.0), "{asked}");
+    assert_eq!(asked["providers"]["apns"]["state"], "closed");
+    assert!(asked["nodes"].as_object().expect("nodes").values().all(|node| node["here"] == true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_notification_is_shown_with_its_actors() {
+    let house = house();
+    house.register(FEW);
+    let (one, other) =
+        (house.create(&json!({"rate_limit": 200})), house.create(&json!({"rate_limit": 200})));
+    house.launch(&one);
+    house.launch(&other);
+    let mut watcher = watch(&house, "").await;
+    let both = |status: &Value| status["campaigns"].as_object().is_some_and(|all| all.len() == 2);
+    watcher.until("both", both).await;
+    assert!(watcher.status.get("actors").is_none());
+    watcher.say(&json!({"type": "watch", "notification": one})).await;
+    watcher.until_told("hello").await;
+    watcher.until_told("snapshot").await;
+    watcher
+        .until("its actors", |status| {
+            status["actors"][format!("coordinator {one}")]["open"] == true
+        })
+        .await;
+    let campaigns = watcher.status["campaigns"].as_object().expect("campaigns").clone();
+    assert_eq!(campaigns.keys().collect::<Vec<_>>(), [&one]);
+    let actors = watcher.status["actors"].as_object().expect("actors").clone();
+    assert!(actors.keys().any(|name| name.starts_with(&format!("shard {one} "))), "{actors:?}");
+    assert!(actors.keys().any(|name| name.starts_with("sender ")), "{actors:?}");
+    assert!(!actors.keys().any(|name| name.contains(&other)), "{actors:?}");
+    watcher.say(&json!({"type": "watch", "notification": null})).await;
+    watcher.until("both again", both).await;
+    // Of a notification that is not there, it is told so, and goes on as before.
+    let nobodys = uuid::Uuid::new_v4();
+    watcher.say(&json!({"type": "watch", "notification": nobodys})).await;
+    let told = watcher.until_told("error").await;
+    assert!(told["reason"].as_str().expect("a reason").contains(&nobodys.to_string()), "{told}");
+    watcher.say(&json!({"type": "look"})).await;
+    watcher.until_told("error").await;
+    watcher.until_told("delta").await;
+    let mut direct = watch(&house, &format!("?notification={one}")).await;
+    direct.until("its actors", |status| status["actors"].is_object()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_hears_what_it_missed() {
+    let house = house();
+    house.register(FEW);
+    let uuid = house.create(&json!({"rate_limit": 500}));
+    house.launch(&uuid);
+    let mut first = watch(&house, "").await;
+    let mut stays = watch(&house, "").await;
+    first.until("pushes", |status| progress(status, &uuid) > 0).await;
+    let (resume, status, seq) = (first.resume(), first.status.clone(), first.seq);
+    drop(first);
+    let later = seq + 4;
+    while stays.seq < later {
+        stays.hear().await;
+    }
+    let mut back = watch(&house, &resume).await;
+    (back.status, back.seq) = (status, seq);
+    while back.seq < later {
+        back.hear().await;
+    }
+    assert_eq!(back.counts.get("snapshot"), None, "patches were enough");
+    while stays.seq < back.seq {
+        stays.hear().await;
+    }
+    assert_eq!(back.status, stays.status);
+    // What is not known any more begins anew.
+    for unknown in ["?resume=0123.5", "?resume=nonsense"] {
+        assert_eq!(watch(&house, unknown).await.hear().await["type"], "snapshot", "{unknown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_are_answered_and_a_server_that_ends_says_so() {
+    let mut house = house();
+    let mut watcher = watch(&house, "").await;
+    watcher.say(&json!({"type": "ping"})).await;
+    watcher.until_told("pong").await;
+    watcher.ping_frame().await;
+    let server = house.server.take().expect("running");
+    let ended = tokio::task::spawn_blocking(move || server.terminate());
+    assert_eq!(watcher.end().await, Some(1001));
+    let begun = std::time::Instant::now();
+    assert_eq!(ended.await.expect("no panic").expect("ended"), Some(0));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "watchers hold nothing up");
+}
+
+/// Two apps with keys, and the headers that show one.
+fn two_apps() -> Server {
+    let settings = [
+        ("APPS__0__NAME", "one"),
+        ("APPS__0__SECRET", "0123456789abcdef"),
+        ("APPS__1__NAME", "two"),
+        ("APPS__1__SECRET", "fedcba9876543210"),
+        ("APPS__1__API_KEYS__0__NAME", "registers"),
+        ("APPS__1__API_KEYS__0__SECRET", "registers-0123456"),
+        ("APPS__1__API_KEYS__0__SCOPES", "register"),
+    ];
+    Server::start(&settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into())
+}
+
+const ONE: (&str, &str) = ("authorization", "Bearer 0123456789abcdef");
+const TWO: (&str, &str) = ("authorization", "Bearer fedcba9876543210");
+
+fn create(server: &Server, key: (&str, &str), title: &str) -> String {
+    let headers: BTreeMap<_, _> = [(key.0.to_owned(), key.1.to_owned())].into();
+    let body = json!({"title": title, "body": "b", "scheduled_at": "2999-01-01T00:00:00Z"});
+    let created = server.send("POST", "/notifications", &headers, Some(body.to_string().into()));
+    let uuid = created.body["result"]["uuid"].as_str().expect("created").to_owned();
+    let launched = server.send("POST", &format!("/notifications/{uuid}/:launch"), &headers, None);
+    assert_eq!(launched.status, 200);
+    uuid
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_sees_only_itself() {
+    let server = two_apps();
+    let (own, others) = (create(&server, ONE, "ours"), create(&server, TWO, "theirs"));
+    let base = format!("http://{}", server.address());
+    let mut watcher = Watcher::join(&base, "", &[ONE]).await.expect("joined");
+    watcher.until("its campaign", |status| campaign(status, &own)["title"] == "ours").await;
+    assert_eq!(watcher.status["app"], "one");
+    assert!(!watcher.status.to_string().contains(&others), "{}", watcher.status);
+    watcher.say(&json!({"type": "watch", "notification": others})).await;
+    watcher.until_told("error").await;
+    let joined = async |query: &str, headers: &[(&'static str, &str)]| {
+        Watcher::join(&base, query, headers).await.map(|_| ()).err()
+    };
+    assert_eq!(joined(&format!("?notification={others}"), &[ONE]).await, Some(404));
+    assert_eq!(joined("?app=two", &[ONE]).await, Some(403));
+    assert_eq!(joined("?app=one", &[ONE]).await, None);
+    assert_eq!(joined("?notification=5", &[ONE]).await, Some(400));
+    assert_eq!(joined("?colour=red", &[ONE]).await, Some(400));
+    assert_eq!(joined("", &[]).await, Some(401));
+    let registers = ("authorization", "Bearer registers-0123456");
+    assert_eq!(joined("", &[registers]).await, Some(403));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_sites_are_refused() {
+    let server = two_apps();
+    let base = format!("http://{}", server.address());
+    let joined = async |origin: &str| {
+        Watcher::join(&base, "", &[ONE, ("origin", origin)]).await.map(|_| ()).err()
+    };
+    assert_eq!(joined(&base).await, None);
+    for foreign in
+        ["https://evil.example", "null", &format!("{base}.evil.example"), "http://127.0.0.1:1"]
+    {
+        assert_eq!(joined(foreign).await, Some(403), "{foreign}");
+    }
+    let two = [ONE, ("origin", base.as_str()), ("origin", base.as_str())];
+    assert_eq!(Watcher::join(&base, "", &two).await.map(|_| ()).err(), Some(403));
+}
+
+/// The gateways' records say when pushes were: with watchers that ask for more and more and read none of
+/// it, until their sockets take no more, they go on as without.
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_that_do_not_read_hold_nothing_back() {
+    let house = house();
+    house.register(FEW);
+    for _ in 0..40 {
+        let later = json!({"title": "t".repeat(500), "scheduled_at": "2999-01-01T00:00:00Z"});
+        house.launch(&house.create(&later));
+    }
+    let mut sleepers = join_all((0..4).map(|_| watch(&house, ""))).await;
+    for sleeper in &mut sleepers {
+        for _ in 0..ASKED {
+            sleeper.say(&json!({"type": "watch", "notification": null})).await;
+        }
+    }
+    let uuid = house.create(&json!({"rate_limit": 500}));
+    house.launch(&uuid);
+    let ended = house.wait_sent(&uuid);
+    let proof = house.prove(FEW);
+    assert_eq!((proof.missed, proof.duplicates, total(&ended["failed"])), (0, 0, 0), "{ended}");
+    let times = house.records().into_iter().map(|(_, _, ms)| ms);
+    let (first, last) = (times.clone().min().expect("pushes"), times.max().expect("pushes"));
+    let due_ms = expected(FEW) * 1000 / 500;
+    assert!(last - first < due_ms * 3 / 2, "{} ms for what is due in {due_ms}", last - first);
+    // They wake up, read what they asked for, and see how it ended.
+    for sleeper in &mut sleepers {
+        while sleeper.counts["hello"] <= ASKED {
+            sleeper.hear().await;
+        }
+        sleeper.until("its end", |status| is_sent(status, &uuid)).await;
+        assert_eq!(settled(campaign(&sleeper.status, &uuid)), expected(FEW));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_node_shows_all_nodes_and_the_whole_campaign() {
+    let mongod = Mongod::shared().await;
+    let database = format!("feed_{}", uuid::Uuid::new_v4().simple());
+    let nodes = Nodes::start(&mongod.uri(&database), 2, LIMITS);
+    let key = format!("Bearer {}", nodes.gateways.secret);
+    let mut watchers = Vec::new();
+    for node in nodes.nodes.iter().flatten() {
+        let watcher = Watcher::join(node.base(), "", &[("authorization", &key)]).await;
+        watchers.push(watcher.expect("joined"));
+    }
+    let uuid = nodes.launch(1500);
+    for watcher in &mut watchers {
+        let shared = |status: &Value| {
+            let by_node = &campaign(status, &uuid)["shards"]["by_node"];
+            by_node.as_object().is_some_and(|held| held.len() == 2)
+        };
+        watcher.until("both nodes at work", shared).await;
+        let seen = watcher.status["nodes"].as_object().expect("nodes");
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert_eq!(seen.values().filter(|node| node["here"] == true).count(), 1);
+        let both_send = |status: &Value| {
+            let nodes = status["nodes"].as_object().expect("nodes");
+            nodes.len() == 2 && nodes.values().all(|node| node["per_second"].as_f64() > Some(0.0))
+        };
+        watcher.until("both nodes' pushes", both_send).await;
+    }
+    // One who asks once waits for what the other tells.
+    let asked = nodes.api().get("/status").expect("a status");
+    assert_eq!(asked["nodes"].as_object().expect("nodes").len(), 2, "{asked}");
+    for watcher in &mut watchers {
+        watcher.until("its end", |status| is_sent(status, &uuid)).await;
+        assert_eq!(settled(campaign(&watcher.status, &uuid)), expected(DEVICES));
+    }
+    let totals = |status: &Value| -> u64 {
+        let rates = status["rates"].as_object().expect("rates").values();
+        rates.map(|rate| rate["accepted"].as_u64().expect("counted")).sum()
+    };
+    for watcher in &mut watchers {
+        watcher.until("both nodes' totals", |status| totals(status) == expected(DEVICES)).await;
+    }
+}
