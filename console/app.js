@@ -1,12 +1,15 @@
 // The console's beginning: who is signed in, the frame, and from the address to a page.
 //
-// A page is a module of `pages/` with `page(context)`; it answers `{ title, element, leave }`. `context`
-// has `params` and `query` of the address, the `session`, the live `feed`, and `can(scope)`.
+// A page is a module of `pages/` with `page(context)`; it answers `{ title, element, leave, mayLeave }`: the
+// last, a promise, may ask whether to leave. `context` has `params` and `query` of the address, the
+// `session`, the live `feed`, the `past` two minutes of it, `can(scope)`, and `renew()` for when what the
+// session says has changed.
 
 import { get, remove, speakAs, whenLost } from './lib/api.js';
 import { Feed } from './lib/feed.js';
+import { History } from './lib/history.js';
 import { listen } from './lib/keys.js';
-import { go, located, start } from './lib/router.js';
+import { go, located, start, to } from './lib/router.js';
 import { shell } from './parts/shell.js';
 import { failed, toast } from './parts/toast.js';
 import { signIn } from './pages/sign_in.js';
@@ -27,8 +30,10 @@ const CHOSEN_APP = 'fanfare.app';
 
 let session = null;
 let feed = null;
+let past = null;
 let frame = null;
 let current = null;
+let asking = null;
 let turn = 0;
 
 const can = (scope) => session.scopes.includes(scope) || session.scopes.includes('admin');
@@ -46,22 +51,42 @@ async function begin() {
     return null;
   });
   feed?.close();
+  past?.close();
   if (!session) return document.body.replaceChildren(signIn(begin));
   session.chosen = chosenApp();
   speakAs(session, session.chosen);
   feed = new Feed(session.operator ? session.chosen : null);
+  past = new History(feed);
   frame = shell({ session, feed, choose, signOut });
   document.body.replaceChildren(frame.element);
   return arrive();
 }
 
-function choose(app) {
+/** Another app, on its overview; answers whether it came to that. */
+async function choose(app) {
+  if (!(await mayLeave())) return false;
   localStorage.setItem(CHOSEN_APP, app);
-  go('/', { replace: true });
+  gone();
+  history.replaceState(history.state, '', to('/'));
   begin();
+  return true;
+}
+
+/** Whether the page that is shown may be left; it may ask, and is asked once at a time. */
+async function mayLeave() {
+  if (!current?.mayLeave) return true;
+  asking ??= current.mayLeave().finally(() => (asking = null));
+  return asking;
+}
+
+function gone() {
+  current?.leave?.();
+  current = null;
 }
 
 async function signOut() {
+  if (!(await mayLeave())) return;
+  gone();
   await remove('/console/session', { quiet: true }).catch(() => {});
   begin();
 }
@@ -75,9 +100,9 @@ async function arrive() {
   try {
     const module = await (found?.page ?? (() => import('./pages/missing.js')))();
     if (mine !== turn) return;
-    current?.leave?.();
+    gone();
     feed.focus(null);
-    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, can };
+    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can, renew: begin };
     current = module.page(context);
     document.title = `${current.title} · Fanfare`;
     frame.show(current.element);
@@ -89,9 +114,10 @@ async function arrive() {
 whenLost(() => {
   if (!session || session.open) return;
   toast('You were signed out.', 'bad');
+  gone();
   begin();
 });
 
 await begin();
-start(arrive);
+start(arrive, mayLeave);
 listen({ go, can: (scope) => Boolean(session) && can(scope) });

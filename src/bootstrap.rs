@@ -16,9 +16,9 @@ use crate::{
         alone::Alone,
         mongo::{MongoCluster, MongoClusterOptions},
     },
-    domain::{self, device::SendPlatform, ids::AppName, timestamp::Timestamp},
+    domain::{self, ids::AppName, timestamp::Timestamp},
     engine::{self, AppTransports, EngineHandle},
-    services::Services,
+    services::{self, Services, TakenUp},
     settings::{AppSettings, LimitSettings, Problem, Settings, StorageKind},
     storage::{
         Stores,
@@ -44,8 +44,11 @@ const ENGINE_SHUTDOWN: Duration = Duration::from_secs(20);
 pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     settings.validate()?;
     let stop = StopSignals::install()?;
-    let (stores, engine) = assemble(&settings).await?;
-    let services = Services::new(stores, engine.clone(), &settings);
+    let (stores, engine, taken_up) = assemble(&settings).await?;
+    let services = Services::new(stores, engine.clone(), taken_up, &settings);
+    let followed = services.apps.follow().await.map_err(told_once);
+    followed.context("failed to read the stored apps and keys")?;
+    tokio::spawn(services.apps.clone().keep_following());
     let kept = keep_recipients(&services, &settings).await.map_err(told_once);
     kept.context("failed to register the e-mail recipients")?;
     let state = ApiState::new(services, &settings);
@@ -114,10 +117,17 @@ impl StopSignals {
 }
 
 /// Opens the store and starts the engine over it. Must be called within an actix system.
-pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHandle)> {
-    let opened = open_stores(settings).await.map_err(told_once);
-    let (stores, cluster) = opened.context("failed to open the store")?;
-    let transports = open_transports(settings)?;
+/// The stored apps that the engine was given are answered too.
+pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHandle, TakenUp)> {
+    let stores = open_stores(settings).await.map_err(told_once);
+    let stores = stores.context("failed to open the store")?;
+    // Before the engine starts: it goes on at once with the campaigns that it finds.
+    let stored = services::apps::at_start(&stores, settings).await.map_err(told_once);
+    let (stored, taken_up) = stored.context("failed to read the stored apps")?;
+    let mut transports = open_transports(settings)?;
+    transports.extend(stored.iter().map(|app| open_stored(app, &settings.limits)));
+    let cluster = join_cluster(settings, ways(&transports)).await.map_err(told_once);
+    let cluster = cluster.context("failed to join the nodes of the store")?;
     let (limits, retention) = (settings.effective_limits(), retention(settings));
     let open_later = limits.clone();
     let opener: Opener = Arc::new(move |app: &AppSettings| open(app, &open_later));
@@ -127,46 +137,62 @@ pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHand
     // Before anybody asks for them.
     let followed = engine.follow_rates().await.map_err(told_once);
     followed.context("failed to read the changed rates")?;
-    Ok((stores, engine))
+    Ok((stores, engine, taken_up))
 }
 
-/// Opens the store that the settings choose, and with a shared one joins its nodes.
-async fn open_stores(settings: &Settings) -> Result<(Stores, Arc<dyn Cluster>), domain::Error> {
+/// Opens the store that the settings choose.
+async fn open_stores(settings: &Settings) -> Result<Stores, domain::Error> {
     match settings.storage.kind {
         StorageKind::Embedded => {
             let path = &settings.storage.path;
-            let store = Embedded::open(path, EmbeddedOptions::default()).await?;
-            Ok((store.stores(), Arc::new(Alone)))
+            Ok(Embedded::open(path, EmbeddedOptions::default()).await?.stores())
         }
         StorageKind::Mongodb => {
-            // It may hold a password, so no message repeats it.
-            let missing = || domain::Error::invalid("storage.uri", "is missing");
-            let uri = settings.storage.uri.as_ref().ok_or_else(missing)?.expose();
-            let stores = Mongo::connect(uri, MongoOptions::default()).await?.stores();
+            Ok(Mongo::connect(mongo_uri(settings)?, MongoOptions::default()).await?.stores())
+        }
+    }
+}
+
+/// It may hold a password, so no message repeats it.
+fn mongo_uri(settings: &Settings) -> Result<&str, domain::Error> {
+    let missing = || domain::Error::invalid("storage.uri", "is missing");
+    Ok(settings.storage.uri.as_ref().ok_or_else(missing)?.expose())
+}
+
+/// With a shared store, joins its nodes.
+async fn join_cluster(settings: &Settings, ways: Ways) -> Result<Arc<dyn Cluster>, domain::Error> {
+    match settings.storage.kind {
+        StorageKind::Embedded => Ok(Arc::new(Alone)),
+        StorageKind::Mongodb => {
+            let uri = mongo_uri(settings)?;
             // A node that starts again is another one: its earlier leases run out by themselves.
             let node = uuid::Uuid::new_v4().to_string();
             tracing::info!(node, "joining the nodes of this store");
             let mut options = MongoClusterOptions::new(node);
             options.lease_time = Duration::from_secs(settings.cluster.lease_seconds);
-            options.ways = ways(settings);
-            let cluster = MongoCluster::join(uri, options).await?;
-            Ok((stores, Arc::new(cluster)))
+            options.ways = ways;
+            Ok(Arc::new(MongoCluster::join(uri, options).await?))
         }
     }
 }
 
-/// The ways out that the settings give this node.
-fn ways(settings: &Settings) -> Ways {
-    let of = |app: AppSettings| {
-        let mail = settings.mail_of(&app.name).is_some();
-        let has = [
-            (app.apns.is_some(), SendPlatform::Apns),
-            (app.fcm.is_some(), SendPlatform::Fcm),
-            (mail, SendPlatform::Email),
-        ];
-        has.into_iter().filter(|(has, _)| *has).map(move |(_, way)| (AppName::new(&app.name), way))
+/// The ways out that this node has.
+fn ways(apps: &[AppTransports]) -> Ways {
+    let of = |one: &AppTransports| {
+        let (app, transports) = (one.app.clone(), one.transports.clone());
+        transports.into_iter().map(move |transport| (app.clone(), transport.provider()))
     };
-    settings.effective_apps().into_iter().flat_map(of).collect()
+    apps.iter().flat_map(of).collect()
+}
+
+/// Makes the transports of a stored app. What is wrong with its credentials keeps nothing else from
+/// starting.
+fn open_stored(app: &AppSettings, limits: &LimitSettings) -> AppTransports {
+    let transports = open(app, limits).unwrap_or_else(|error| {
+        tracing::error!(app = app.name, %error, "failed to use the credentials of a stored app");
+        Vec::new()
+    });
+    AppTransports { app: AppName::new(&app.name), transports }
 }
 
 /// A store's error for the operator. It tells its causes itself, so they are not kept behind it to be

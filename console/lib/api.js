@@ -1,5 +1,7 @@
 // Calls of Fanfare's own API, as the person who is signed in.
 
+import { readExactly, write } from './exact.js';
+
 /** What a call was refused with: `status`, the server's sentence as `message`, and the `field` it names. */
 export class Refusal extends Error {
   constructor(status, reason) {
@@ -25,23 +27,24 @@ export function speakAs(session, chosenApp) {
 /** Calls the API; the answer's `result`. Throws a {@link Refusal}. */
 export const call = async (method, path, body, options) => (await envelope(method, path, body, options)).result;
 
-/** Calls the API; the whole envelope, for lists that come with a `total`. */
-export async function envelope(method, path, body, { signal, headers, quiet } = {}) {
+/** Calls the API; the whole envelope, for lists that come with a `total`. With `exact`, its numbers keep
+ * their spelling (lib/exact.js); with `everywhere`, an operator's call is about no app in particular. */
+export async function envelope(method, path, body, { signal, headers, quiet, exact, everywhere } = {}) {
   const sent = { Accept: 'application/json', ...headers };
   if (method !== 'GET') sent['X-CSRF-Token'] = csrf;
-  if (app) sent['X-Fanfare-App'] = app;
+  if (app && !everywhere) sent['X-Fanfare-App'] = app;
   if (body !== undefined) sent['Content-Type'] = 'application/json';
   const answer = await fetch(path, {
     method,
     headers: sent,
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: body === undefined ? undefined : write(body),
     signal,
     credentials: 'same-origin',
   }).catch((error) => {
     if (error.name === 'AbortError') throw error;
     throw new Refusal(0, 'The server cannot be reached.');
   });
-  const read = await answer.json().catch(() => ({ success: false, reason: answer.statusText }));
+  const read = await (exact ? answer.text().then(readExactly) : answer.json()).catch(() => ({ success: false, reason: answer.statusText }));
   if (answer.ok && read.success !== false) return read;
   if (answer.status === 401 && !quiet) lost();
   throw new Refusal(answer.status, read.reason || `The server answered ${answer.status}.`);
@@ -50,6 +53,7 @@ export async function envelope(method, path, body, { signal, headers, quiet } = 
 export const get = (path, options) => call('GET', path, undefined, options);
 export const post = (path, body = {}, options) => call('POST', path, body, options);
 export const put = (path, body, options) => call('PUT', path, body, options);
+export const patch = (path, body, options) => call('PATCH', path, body, options);
 export const remove = (path, options) => call('DELETE', path, undefined, options);
 
 /** A path of segments that people name: each is encoded. */

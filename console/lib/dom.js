@@ -22,6 +22,13 @@ export function h(tag, props, ...children) {
   return element;
 }
 
+/** More properties for an element that `h` made. */
+export function also(element, props) {
+  Object.assign(element[PROPS], props);
+  for (const [key, value] of Object.entries(props)) set(element, key, value);
+  return element;
+}
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 /** Makes an SVG element; all of its properties are attributes. */
@@ -45,7 +52,7 @@ function nodes(children) {
 }
 
 // Attributes that are not the property of the same name, or must be written as text.
-const ATTRIBUTES = new Set(['class', 'for', 'role', 'list', 'form', 'colspan', 'href', 'type', 'step', 'min', 'max']);
+const ATTRIBUTES = new Set(['class', 'for', 'alt', 'role', 'list', 'form', 'colspan', 'href', 'type', 'step', 'min', 'max']);
 
 function set(element, key, value) {
   if (key === 'key') return;

@@ -44,6 +44,11 @@ export class Feed {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The one notification that is told of; null is all. */
+  get focused() {
+    return this.#notification;
+  }
+
   /** Narrows the feed to one notification, with what the engine's actors do for it; null is all. */
   focus(notification) {
     if (this.#notification === notification) return;

@@ -20,6 +20,7 @@ export function listen({ go, can }) {
     if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target) || document.querySelector('dialog[open]')) return;
     if (event.key === '?') return void help();
     if (event.key === '/') return focusSearch(event);
+    if (event.key === 'j' || event.key === 'k') return focusRow(event);
     const pressed = first && event.timeStamp - first.at < PAIR_MS ? `${first.key} ${event.key}` : event.key;
     first = event.key === 'g' ? { key: 'g', at: event.timeStamp } : null;
     const way = WAYS.find(([keys]) => keys === pressed);
@@ -41,11 +42,21 @@ function focusSearch(event) {
   search.focus();
 }
 
+/** To the next or the last row of a list; Enter then opens it. */
+function focusRow(event) {
+  const rows = [...document.querySelectorAll('.page .row-link')];
+  if (!rows.length) return;
+  event.preventDefault();
+  const at = rows.indexOf(document.activeElement);
+  const next = at < 0 ? 0 : at + (event.key === 'j' ? 1 : -1);
+  rows[Math.min(Math.max(next, 0), rows.length - 1)].focus();
+}
+
 /** Shows every key. */
 export function help() {
   const row = (keys, what) =>
     h('tr', null, h('td', null, keys.split(' ').map((key) => [h('kbd', null, key), ' '])), h('td', null, what));
   return modal('Keyboard', () => [
-    h('table', null, h('tbody', null, WAYS.map(([keys, what]) => row(keys, what)), row('/', 'Search on this page'), row('?', 'This help'))),
+    h('table', null, h('tbody', null, WAYS.map(([keys, what]) => row(keys, what)), row('j k', 'Down and up a list'), row('/', 'Search on this page'), row('?', 'This help'))),
   ]);
 }

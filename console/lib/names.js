@@ -24,3 +24,14 @@ export const PLATFORM = { android: 'Android', ios: 'iOS', web: 'Web' };
 
 export const providerName = (word) => PROVIDER[word] ?? word;
 export const platformName = (word) => PLATFORM[word] ?? word;
+
+/** A device's platform and provider, by the API's numbers. */
+export const devicePlatform = (number) => PLATFORM[['', 'android', 'ios', 'web'][number]] ?? 'Unknown';
+export const deviceProvider = (number) => PROVIDER[['', 'fcm', 'apns', 'email'][number]] ?? null;
+
+/** Who a key's name stands for: the installation's own keys have no names but their places. */
+export function callerName(name) {
+  const place = /^internal\.keys\[(\d+)\]$/.exec(name)?.[1];
+  if (place === undefined) return name;
+  return place === '0' ? 'Operator' : `Operator ${Number(place) + 1}`;
+}

@@ -5,11 +5,43 @@ const ROOT = '/console';
 /** The address of a page: `to('/campaigns')`. */
 export const to = (path) => ROOT + path;
 
-/** Goes to a page. */
-export function go(path, { replace = false } = {}) {
-  history[replace ? 'replaceState' : 'pushState'](null, '', to(path));
-  dispatchEvent(new PopStateEvent('popstate'));
+let arrive = () => {};
+let mayLeave = async () => true;
+// How far along the history the page that is shown stands: tells back from forward.
+let shown = history.state?.index ?? 0;
+let returning = false;
+
+/** Goes to a page, unless the one that is shown wants to be stayed on; answers whether it went. */
+export async function go(path, { replace = false } = {}) {
+  return move(to(path), replace);
 }
+
+async function move(address, replace) {
+  if (!(await mayLeave())) return false;
+  if (!replace) shown += 1;
+  history[replace ? 'replaceState' : 'pushState']({ index: shown }, '', address);
+  arrive();
+  return true;
+}
+
+/** Back and forward: the address has changed already, and changes back where the page is stayed on. */
+async function travelled() {
+  const wanted = history.state?.index ?? 0;
+  if (returning) {
+    returning = false;
+    return;
+  }
+  if (await mayLeave()) {
+    shown = wanted;
+    arrive();
+  } else if (wanted !== shown) {
+    returning = true;
+    history.go(shown - wanted);
+  }
+}
+
+/** Gives the page that is shown another address, without arriving there. */
+export const rename = (path) => history.replaceState(history.state, '', to(path));
 
 /** Where the address leads: the first of `routes` (`[pattern, page]`, `:name` for a segment) that fits. */
 export function located(routes) {
@@ -37,19 +69,20 @@ function fits(pattern, here) {
   return params;
 }
 
-/** Calls `arrive` whenever the address changes within the console. */
-export function start(arrive) {
-  addEventListener('popstate', arrive);
+/** Calls `onArrival` whenever the address changes within the console, if `onLeaving` (a promise) lets it. */
+export function start(onArrival, onLeaving) {
+  arrive = onArrival;
+  mayLeave = onLeaving;
+  addEventListener('popstate', travelled);
   document.addEventListener('click', (event) => {
     const link = event.target.closest?.('a[href]');
     const plain = !event.defaultPrevented && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
     if (!link || !plain || link.target || link.origin !== location.origin) return;
     if (link.pathname !== ROOT && !link.pathname.startsWith(`${ROOT}/`)) return;
     event.preventDefault();
-    history.pushState(null, '', link.href);
-    arrive();
+    if (link.getAttribute('href').startsWith('#')) document.getElementById(link.hash.slice(1))?.focus();
+    else move(link.href, false);
   });
-  arrive();
 }
 
 /** Changes the query of the address without leaving the page: filters that survive a reload. */
@@ -59,5 +92,5 @@ export function remember(params) {
     if (value === null || value === undefined || value === '') url.searchParams.delete(key);
     else url.searchParams.set(key, value);
   }
-  history.replaceState(null, '', url);
+  history.replaceState(history.state, '', url);
 }

@@ -1,6 +1,6 @@
 // Questions that stand before the page: the platform's own dialog, so that focus and Escape are right.
 
-import { h } from '../lib/dom.js';
+import { drawn, h } from '../lib/dom.js';
 
 /** Shows a dialog until it is closed; resolves to what it was closed with (null by Escape). `make(close)`
  * answers its contents. */
@@ -34,6 +34,49 @@ export async function confirmed(title, text, { sure = 'Go on', danger = false } 
         h(danger ? 'button.primary.danger' : 'button.primary', { type: 'submit', autofocus: true }, sure)),
     ));
   return answer === true;
+}
+
+/**
+ * A form in a dialog. `fields(state, change, problem)` draws it: `change({…})` changes the state, which begins
+ * as `initial`, and `problem(name)` is what the server said of that field. `save(state)` does it; what it
+ * answers is the result (null when the dialog was left), and what it throws is shown.
+ */
+export function edited(title, initial, { fields, save, sure = 'Save', danger = false }) {
+  return modal(title, (close) => {
+    const state = { ...initial };
+    let [error, busy] = [null, false];
+    const submit = async (event) => {
+      event.preventDefault();
+      if (busy) return;
+      [error, busy] = [null, true];
+      view.draw();
+      try {
+        close((await save(state)) ?? true);
+      } catch (refusal) {
+        [error, busy] = [refusal, false];
+        view.draw();
+      }
+    };
+    const change = (changes) => {
+      Object.assign(state, changes);
+      view.draw();
+    };
+    const view = drawn(() => {
+      let shown = false;
+      const problem = (name) => {
+        const isIt = error?.field === name;
+        shown ||= isIt;
+        return isIt ? error.message : null;
+      };
+      return h('form', { onsubmit: submit },
+        fields(state, change, problem),
+        error && !shown && h('p.note.bad', { role: 'alert' }, error.message),
+        h('div.row.end', null,
+          h('button', { type: 'button', onclick: () => close() }, 'Cancel'),
+          h('button.primary', { type: 'submit', disabled: busy, class: danger && 'danger' }, sure)));
+    });
+    return view.element;
+  });
 }
 
 /** Shows something that can be seen only now, with a button that copies it. */

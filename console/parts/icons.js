@@ -9,6 +9,11 @@ const PATHS = {
   apps: 'M12.500 3a4.500 4.500 0 1 1-4 6.500L3 15v2h3v-2h2v-2h1.500l1-1M13.500 6.500v.010',
   audit: 'M5 2.500h10v15H5zM8 6.500h4M8 10h4M8 13.500h2',
   plus: 'M10 4v12M4 10h12',
+  more: 'M4.500 10v.010M10 10v.010M15.500 10v.010',
+  close: 'M5 5l10 10M15 5L5 15',
+  grip: 'M7.500 5v.010M12.500 5v.010M7.500 10v.010M12.500 10v.010M7.500 15v.010M12.500 15v.010',
+  yes: 'M4.500 10.500l3.500 3.500 7.500-8',
+  group: 'M7 4H4v12h3M13 4h3v12h-3',
 };
 
 /** An icon; it says nothing to screen readers, since its text stands beside it. */

@@ -1,10 +1,12 @@
 // Small pieces that pages are made of.
 
-import { h } from '../lib/dom.js';
-import { STATUS } from '../lib/names.js';
+import { also, h } from '../lib/dom.js';
+import { ago, time } from '../lib/format.js';
+import { DELETED, STATUS } from '../lib/names.js';
 
-/** A notification's state, by the API's number. */
-export const statusBadge = (status) => badge(STATUS[status]?.name ?? `State ${status}`, STATUS[status]?.tone);
+/** A notification's state, by the API's number. What is deleted after its launch was stopped. */
+export const statusBadge = (status, launched) =>
+  badge(status === DELETED && launched ? 'Stopped' : (STATUS[status]?.name ?? `State ${status}`), STATUS[status]?.tone);
 
 /** A word with a colour: good, warn, bad, info, live or quiet. */
 export const badge = (text, tone) => h('span.badge', { class: tone }, text);
@@ -23,6 +25,24 @@ export const empty = (text, ...more) => h('div.empty', null, h('p', null, text),
 /** What stands while something comes. */
 export const loading = () => h('p.loading', { role: 'status' }, 'Loading …');
 
+/** What stands where something did not come: why, and the way to ask again. */
+export const trouble = (error, again) =>
+  h('div.note.bad.row', { role: 'alert' },
+    h('span.grow', null, error.message),
+    again && h('button.compact', { type: 'button', onclick: again }, 'Try again'));
+
+/** A moment as one reads it, with its date and time for who asks. */
+export const when = (text) => (text ? h('time.nowrap', { datetime: text, title: time(text) }, ago(text)) : '–');
+
+/** Some lines to copy, with the button that does it. */
+export const snippet = (label, text) =>
+  h('div.snippet', null,
+    h('pre', { 'aria-label': label, tabIndex: 0 }, text),
+    h('button.compact', { type: 'button', onclick: async ({ currentTarget: button }) => {
+      await navigator.clipboard?.writeText(text);
+      button.textContent = 'Copied';
+    } }, 'Copy'));
+
 let fields = 0;
 
 /**
@@ -30,9 +50,7 @@ let fields = 0;
  */
 export function field(label, make, { hint, problem, id = `field-${++fields}` } = {}) {
   const described = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(' ') || null;
-  const control = make(id);
-  if (described) control.setAttribute('aria-describedby', described);
-  if (problem) control.setAttribute('aria-invalid', 'true');
+  const control = also(make(id), { 'aria-describedby': described, 'aria-invalid': problem ? 'true' : null });
   return h('div.field', null,
     h('label', { for: id }, label),
     control,

@@ -3,6 +3,7 @@
 import { h } from '../lib/dom.js';
 import { to } from '../lib/router.js';
 import { help } from '../lib/keys.js';
+import { callerName } from '../lib/names.js';
 import { icon } from './icons.js';
 
 const PAGES = [
@@ -29,13 +30,13 @@ export function shell({ session, feed, choose, signOut }) {
   });
   const element = h('div.shell', null,
     h('a.button.skip', { href: '#content' }, 'Skip to content'),
-    h('div.side', null,
+    h('aside.side', { 'aria-label': 'Console' },
       h('a.brand', { href: to('/') }, h('img', { src: to('/icon.svg'), alt: '' }), 'Fanfare'),
       can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'),
       h('nav', { 'aria-label': 'Pages' }, h('ul', null, links.map((link) => h('li', null, link)))),
       h('div.foot', null, themeButton(), h('button.plain.compact', { type: 'button', onclick: help }, 'Keyboard'), h('span', null, `Fanfare ${session.version}`))),
     h('div.main', null,
-      h('div.bar', null, appChoice(session, choose), h('span.grow'), linkState, who(session, signOut)),
+      h('header.bar', null, appChoice(session, choose), h('span.grow'), linkState, who(session, signOut)),
       main));
   return {
     element,
@@ -55,14 +56,16 @@ export function shell({ session, feed, choose, signOut }) {
 
 function appChoice(session, choose) {
   if (session.apps.length < 2) return h('strong.cut', null, session.chosen ?? 'No app yet');
-  return h('select', { 'aria-label': 'App', onchange: ({ target }) => choose(target.value) },
+  return h('select', { 'aria-label': 'App', onchange: async ({ target }) => {
+    if (!(await choose(target.value))) target.value = session.chosen;
+  } },
     session.apps.map((app) => h('option', { value: app, selected: app === session.chosen }, app)));
 }
 
 function who(session, signOut) {
   if (session.open) return h('span.badge.warn', { title: 'No key is configured: anybody on this machine may do everything.' }, 'Open');
   return h('span.row', null,
-    h('span.soft.small.cut.wide-only', null, session.key_name),
+    h('span.soft.small.cut.wide-only', null, callerName(session.key_name)),
     h('button.plain.compact', { type: 'button', onclick: signOut }, 'Sign out'));
 }
 

@@ -46,7 +46,7 @@ impl Entry for Page {
 
 impl HttpServiceFactory for Page {
     fn register(self, config: &mut AppService) {
-        self.resource.register(config);
+        self.resource.app_data(Dialect::Operations).register(config);
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Cluster, Lease, LiveNode, Ways};
-use crate::domain::{Result, campaign::ShardKey, timestamp::Timestamp};
+use crate::domain::{
+    Result, campaign::ShardKey, device::SendPlatform, ids::AppName, timestamp::Timestamp,
+};
 
 /// The only node.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +40,10 @@ impl Cluster for Alone {
     }
 
     async fn release(&self, _: &[Lease]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn offer(&self, _: &AppName, _: Vec<SendPlatform>) -> Result<()> {
         Ok(())
     }
 

@@ -71,6 +71,10 @@ pub trait Cluster: Send + Sync {
     /// Gives leases back, so that others need not wait for their end.
     async fn release(&self, leases: &[Lease]) -> Result<()>;
 
+    /// Tells the others through which providers this node can send an app's pushes, in the place of what
+    /// it told before.
+    async fn offer(&self, app: &AppName, providers: Vec<SendPlatform>) -> Result<()>;
+
     /// Takes this node off the list of the living; its leases are released before.
     async fn leave(&self) -> Result<()>;
 }

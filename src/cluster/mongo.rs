@@ -39,7 +39,7 @@ const AT_ONCE: usize = 16;
 pub struct MongoClusterOptions {
     /// This node's name; no other may have it.
     pub node: String,
-    /// The ways out that this node has.
+    /// The ways out that this node has at first.
     pub ways: Ways,
     /// How long a lease holds without being renewed, and how long a silent node counts as living.
     pub lease_time: Duration,
@@ -60,6 +60,8 @@ pub struct MongoCluster {
 
 struct Inner {
     options: MongoClusterOptions,
+    /// The ways out that this node has now.
+    ways: Mutex<Ways>,
     database: Database,
     known: Mutex<KnownNodes>,
     ledger: Collection<Document>,
@@ -112,6 +114,7 @@ impl MongoCluster {
             ledger: database.collection(LEDGER),
             nodes: database.collection(NODES),
             known: Mutex::default(),
+            ways: Mutex::new(options.ways.clone()),
             database,
             options,
         });
@@ -168,7 +171,8 @@ async fn keep_beating(inner: Weak<Inner>) {
 impl Inner {
     async fn beat(&self) -> Result<()> {
         // Until when this node counts as living is its own to say: others' leases may be of other lengths.
-        let ways = self.options.ways.iter().map(|(app, provider)| {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ways = ways.iter().map(|(app, provider)| {
             doc! { "app": app.as_str(), "provider": i32::from(provider.number()) }
         });
         let ways = doc! { "$literal": ways.collect::<Vec<_>>() };
@@ -387,6 +391,15 @@ impl Cluster for MongoCluster {
             Ok(())
         })
         .await
+    }
+
+    async fn offer(&self, app: &AppName, providers: Vec<SendPlatform>) -> Result<()> {
+        {
+            let mut ways = self.inner.ways.lock().unwrap_or_else(PoisonError::into_inner);
+            ways.retain(|(one, _)| one != app);
+            ways.extend(providers.into_iter().map(|provider| (app.clone(), provider)));
+        }
+        self.run(|inner| async move { inner.beat().await }).await
     }
 
     async fn leave(&self) -> Result<()> {

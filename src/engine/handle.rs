@@ -17,6 +17,7 @@ use crate::{
         device::SendPlatform,
         ids::{AppName, NotificationId},
         message::Message,
+        outcome::{Answer, Reason},
         rate::Rate,
         timestamp::Timestamp,
     },
@@ -187,6 +188,45 @@ impl EngineHandle {
     pub fn put_app(&self, name: &AppName, app: &AppSettings) -> Result<()> {
         self.shared.put_app(name, (self.shared.opener)(app)?);
         Ok(())
+    }
+
+    /// Tells the other nodes what this one can send for an app now.
+    pub async fn offer(&self, app: &AppName) -> Result<()> {
+        self.shared.cluster.offer(app, self.providers(app)).await
+    }
+
+    /// Stops an app's campaigns on this node, for the scheduler to begin them again with the ways out
+    /// that the app has now.
+    pub fn begin_anew(&self, app: &AppName) {
+        let runs = self.shared.campaigns.all();
+        runs.iter().filter(|run| run.app() == app).for_each(|run| self.shared.halt(run));
+    }
+
+    /// Why a provider refuses an app's credentials, where pushes have shown that it does.
+    pub fn refusal(&self, app: &AppName, provider: SendPlatform) -> Option<String> {
+        self.shared.senders.get(app, provider)?.refusal()
+    }
+
+    /// Asks a provider whether it takes an app's credentials, for at most `patience`; none where the app
+    /// has none for it. If it does, what waited for that goes on.
+    pub async fn check_credentials(
+        &self,
+        app: &AppName,
+        provider: SendPlatform,
+        patience: Duration,
+    ) -> Option<Answer> {
+        let desk = self.shared.senders.get(app, provider)?;
+        let silent = |_| Answer::Unavailable {
+            reason: Reason::new("timeout"),
+            retry_after: None,
+            unprocessed: false,
+        };
+        let answer = tokio::time::timeout(patience, desk.transport.check()).await;
+        let answer = answer.unwrap_or_else(silent);
+        if answer == Answer::Accepted || answer.is_refusal() {
+            desk.forgive();
+        }
+        Some(answer)
     }
 
     /// Takes an app's credentials away.

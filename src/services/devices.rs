@@ -17,11 +17,16 @@ use crate::{
         timestamp::Timestamp,
     },
     engine::EngineHandle,
-    storage::{AudienceCount, DeviceQuery, Event, EventKind, EventQuery, Found, Stores},
+    storage::{
+        AudienceCount, DeviceQuery, DeviceStore, Event, EventKind, EventQuery, Found, Stores,
+    },
 };
 
 /// Most devices in one bulk registration.
 pub const MAX_BULK: usize = 1000;
+
+/// Devices removed at a time.
+const REMOVED_AT_ONCE: usize = 500;
 
 /// The use cases of devices.
 #[derive(Clone)]
@@ -52,6 +57,20 @@ pub struct HistoryRow {
     pub event: Event,
     /// The notification it happened with.
     pub notification: Option<NotificationView>,
+}
+
+/// Removes every device of an app.
+pub(super) async fn remove_all(devices: &dyn DeviceStore, app: &AppName) -> Result<()> {
+    loop {
+        let query = DeviceQuery { size: REMOVED_AT_ONCE, ..DeviceQuery::default() };
+        let found = devices.search(app, &query).await?;
+        if found.items.is_empty() {
+            return Ok(());
+        }
+        for device in found.items {
+            devices.remove(app, &device.external_id).await?;
+        }
+    }
 }
 
 impl Devices {

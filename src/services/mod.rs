@@ -7,6 +7,7 @@ pub mod announcements;
 pub mod apps;
 pub mod audience;
 pub mod audit;
+pub mod credentials;
 pub mod devices;
 pub mod direct;
 pub mod feed;
@@ -39,7 +40,7 @@ pub use crate::storage::{
     NotificationField, NotificationQuery, OrderBy, StoreTimes,
 };
 pub use announcements::Announcements;
-pub use apps::Apps;
+pub use apps::{Apps, TakenUp};
 pub use audience::Audience;
 pub use audit::Audit;
 pub use devices::{DeviceSearch, Devices};
@@ -66,7 +67,7 @@ pub struct Services {
     pub notifications: Notifications,
     /// Audiences in the making.
     pub audience: Audience,
-    /// Apps: which there are.
+    /// Apps: those of the configuration and those that are stored, their keys and credentials.
     pub apps: Apps,
     /// Who did what.
     pub audit: Audit,
@@ -92,7 +93,13 @@ pub struct Services {
 
 impl Services {
     /// Over these stores and this engine.
-    pub fn new(stores: Stores, engine: EngineHandle, settings: &Settings) -> Self {
+    /// `taken_up` are the stored apps that the engine was given at its start.
+    pub fn new(
+        stores: Stores,
+        engine: EngineHandle,
+        taken_up: TakenUp,
+        settings: &Settings,
+    ) -> Self {
         let secret = settings.dialects.push_server.tenant_secret.as_ref();
         let model = settings.dialect_app();
         if settings.dialects.push_server.enabled {
@@ -101,7 +108,13 @@ impl Services {
         let devices = Devices::new(stores.clone(), engine.clone());
         let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
         Self {
-            apps: Apps::new(settings),
+            apps: Apps::new(
+                stores.clone(),
+                engine.clone(),
+                notifications.clone(),
+                taken_up,
+                settings,
+            ),
             audit: Audit::new(stores.clone(), settings),
             announcements: Announcements::new(
                 stores.clone(),

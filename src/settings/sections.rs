@@ -77,13 +77,16 @@ pub struct ClusterSettings {
     pub lease_seconds: u64,
 }
 
-/// `internal`: who may call `/internal`.
+/// `internal`: who may call `/internal` and act on every app, and what seals credentials.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InternalSettings {
     /// Values of `X-Server-Key` that are accepted; with none, nobody is.
     #[serde(default, deserialize_with = "lenient::secrets")]
     pub keys: Vec<Secret>,
+    /// Seals the credentials of stored apps.
+    #[serde(default, deserialize_with = "lenient::optional_secret")]
+    pub sealing_secret: Option<Secret>,
 }
 
 /// How log lines look.

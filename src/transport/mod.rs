@@ -136,11 +136,21 @@ pub trait Transport: Send + Sync {
     /// `Unavailable`. Dropping the future may leave the push sent.
     async fn push(&self, rendered: &Rendered, destination: Destination<'_>) -> Answer;
 
+    /// Asks the provider whether it takes the credentials, by what reaches no device: any answer about the
+    /// device means that it does.
+    async fn check(&self) -> Answer;
+
     /// How many pushes are worth having under way at once now.
     fn window(&self) -> usize;
 
     /// What it is doing.
     fn state(&self) -> TransportState;
+}
+
+/// What a check asks about: a message that nobody gets.
+fn checking() -> (NotificationId, Message) {
+    let message = Message { title: "check".into(), body: "check".into(), ..Message::default() };
+    (NotificationId(uuid::Uuid::nil()), message)
 }
 
 /// A transport as the engine holds it.

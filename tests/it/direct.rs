@@ -54,7 +54,7 @@ impl Rig {
 
     fn run(&self, test: impl AsyncFnOnce(Stores, EngineHandle)) {
         actix_web::rt::System::new().block_on(async {
-            let (stores, engine) = bootstrap::assemble(&self.settings).await.expect("a house");
+            let (stores, engine, _) = bootstrap::assemble(&self.settings).await.expect("a house");
             test(stores, engine).await;
         });
     }

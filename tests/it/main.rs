@@ -1,9 +1,11 @@
 //! The integration tests, one binary: a module per concern, `support` for what they share.
 
+mod access;
 mod audience_property;
 mod campaign;
 mod cluster;
 mod command_line;
+mod console;
 mod crash;
 mod direct;
 mod engagelab;

@@ -89,7 +89,7 @@ fn a_panic_of_any_actor_loses_and_repeats_nothing() {
     let settings = Settings::load(Some(&config)).expect("good settings");
 
     actix_web::rt::System::new().block_on(async {
-        let (stores, engine) = bootstrap::assemble(&settings).await.expect("a house");
+        let (stores, engine, _) = bootstrap::assemble(&settings).await.expect("a house");
         let app = AppName::new("sandbox");
         let devices = (0..DEVICES).map(registration).collect();
         stores.devices.register(&app, devices, Timestamp::now()).await.expect("registered");

@@ -25,8 +25,8 @@ pub struct ApiError {
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
-        let challenges = &[r#"Bearer realm="fanfare""#, r#"Basic realm="fanfare""#];
-        Self { error, challenges }
+        // Basic is taken too, but browsers would answer it with a box of their own, over the console.
+        Self { error, challenges: &[r#"Bearer realm="fanfare""#] }
     }
 }
 

@@ -119,6 +119,23 @@ impl<N> Anyone<N> {
         self.named.clone().or_else(own)
     }
 
+    /// The app of this name, if it is the caller's to look after.
+    pub fn own(&self, name: &str) -> Result<AppName, Error> {
+        let app = AppName::new(name);
+        if self.sees().is_none_or(|own| own == app) {
+            return Ok(app);
+        }
+        Err(Error::not_found("there is no such app, or it is another's"))
+    }
+
+    /// Refuses whoever is no operator.
+    pub fn must_be_operator(&self) -> Result<(), Error> {
+        if self.identity.is_operator {
+            return Ok(());
+        }
+        Err(Error::forbidden("this needs an operator: one of internal.keys"))
+    }
+
     /// Records in the audit log what the caller has done to an app, or to the installation.
     pub async fn note(
         &self,
@@ -247,6 +264,18 @@ impl FromRequest for ExternalId {
     }
 }
 
+/// The variable parts of the path, decoded.
+pub struct Parts<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Parts<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(path_parts(request).map(Self))
+    }
+}
+
 /// How long a UUID with its hyphens is.
 const HYPHENATED: usize = uuid::fmt::Hyphenated::LENGTH;
 
@@ -294,10 +323,14 @@ impl FromRequest for IdempotencyHeader {
 }
 
 fn path_part(request: &HttpRequest) -> Result<String, ApiError> {
+    path_parts(request)
+}
+
+fn path_parts<T: DeserializeOwned + 'static>(request: &HttpRequest) -> Result<T, ApiError> {
     if !decodes_to_text(request.uri().path()) {
         return Err(Error::malformed("the path is not UTF-8").into());
     }
-    let part = web::Path::<String>::extract(request).into_inner();
+    let part = web::Path::<T>::extract(request).into_inner();
     let part = part.map_err(|_| Error::malformed("the path does not read"))?;
     Ok(part.into_inner())
 }

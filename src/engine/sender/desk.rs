@@ -336,6 +336,19 @@ impl Desk {
         (if allowed { orders } else { Vec::new() }, changed.then_some(allowed))
     }
 
+    /// The provider takes the credentials after all: what waits need not wait for a probe.
+    pub fn forgive(&self) {
+        if self.lock().refused.take().is_some() {
+            self.work.notify_one();
+        }
+    }
+
+    /// The provider's word for refusing the app's credentials, if it does.
+    pub fn refusal(&self) -> Option<String> {
+        let state = self.lock();
+        state.refused.as_ref().map(|refused| refused.reason.as_str().to_owned())
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,30 +3,30 @@
 //! there, and again whenever its record has changed since.
 
 mod record;
-mod seal;
 
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-pub use record::ApnsProof;
-
-use self::{record::Record, seal::Sealer};
-use super::direct::apple_sandbox;
+use self::record::Record;
+pub use super::credentials::ApnsProof;
+use super::{
+    credentials::{Sealer, without_setting},
+    devices,
+    direct::apple_sandbox,
+};
 use crate::{
-    domain::{Error, ErrorKind, Result, device::SendPlatform, ids::AppName, timestamp::Timestamp},
+    domain::{Error, Result, device::SendPlatform, ids::AppName, timestamp::Timestamp},
     engine::EngineHandle,
     settings::{ApnsEnvironment, AppSettings, Secret},
-    storage::{DeviceQuery, Document, Drawer, NewDocument, Stores},
+    storage::{Document, Drawer, NewDocument, Stores},
 };
 
 const DRAWER: Drawer = Drawer { kind: "tenant", app: None };
 const MAX_ID_CHARS: usize = 64;
 /// Tries of a change that others change in between.
 const TRIES: usize = 10;
-/// Devices removed at a time.
-const REMOVED_AT_ONCE: usize = 500;
 
 /// The use cases of tenants.
 #[derive(Clone)]
@@ -107,10 +107,10 @@ impl Tenants {
         let app = read(&document)?.app;
         self.stores.documents.delete(&DRAWER, id).await?;
         self.take_down(id).await;
-        let own = self.clone();
+        let stores = self.stores.devices.clone();
         // There may be many; nobody can reach them any more, so nobody needs to wait.
         tokio::spawn(async move {
-            if let Err(error) = own.remove_devices(&app).await {
+            if let Err(error) = devices::remove_all(&*stores, &app).await {
                 tracing::error!(%app, %error, "failed to remove all devices of a removed tenant");
             }
         });
@@ -129,13 +129,13 @@ impl Tenants {
         let sealer = self.sealer()?;
         self.change(id, now, |record| {
             if let Some(topic) = topic {
-                record.apns_topic = Some(topic.to_owned());
+                record.credentials.apns_topic = Some(topic.to_owned());
             }
             if let Some(proof) = proof {
-                if record.apns_topic.is_none() {
+                if record.credentials.apns_topic.is_none() {
                     return Err(Error::invalid("apns_topic", "is missing; credentials need it"));
                 }
-                record.seal_apns(sealer, proof)?;
+                record.credentials.seal_apns(&record.app, sealer, proof)?;
                 record.suspended = None;
             }
             self.check(record)
@@ -147,7 +147,7 @@ impl Tenants {
     pub async fn set_fcm(&self, id: &str, account: &Secret, now: Timestamp) -> Result<()> {
         let sealer = self.sealer()?;
         self.change(id, now, |record| {
-            record.seal_fcm(sealer, account)?;
+            record.credentials.seal_fcm(&record.app, sealer, account)?;
             record.suspended = None;
             self.check(record)
         })
@@ -157,11 +157,7 @@ impl Tenants {
     /// Takes a provider's credentials from a tenant.
     pub async fn unset(&self, id: &str, provider: SendPlatform, now: Timestamp) -> Result<()> {
         self.change(id, now, |record| {
-            match provider {
-                SendPlatform::Apns => (record.apns, record.apns_topic) = (None, None),
-                SendPlatform::Fcm => record.fcm = None,
-                SendPlatform::Unknown | SendPlatform::Email => {}
-            }
+            record.credentials.remove(provider);
             Ok(())
         })
         .await
@@ -205,7 +201,7 @@ impl Tenants {
 
     /// Refuses credentials that a provider's code cannot use.
     fn check(&self, record: &Record) -> Result<()> {
-        let app = record.open(self.sealer()?, &self.model)?;
+        let app = record.credentials.open(&record.app, self.sealer()?, &self.model)?;
         self.engine.check_app(&app).map_err(without_setting)
     }
 
@@ -222,10 +218,10 @@ impl Tenants {
                 self.stop_sending(&known.app);
             }
         }
-        if record.suspended.is_some() || !(record.has_apns() || record.fcm.is_some()) {
+        if record.suspended.is_some() || record.credentials.providers().is_empty() {
             self.stop_sending(&record.app);
         } else {
-            let settings = record.open(self.sealer()?, &self.model)?;
+            let settings = record.credentials.open(&record.app, self.sealer()?, &self.model)?;
             put_with_sandbox(&self.engine, &record.app, &settings)?;
         }
         taken_up.insert(id.to_owned(), TakenUp { app: record.app.clone(), version });
@@ -241,20 +237,6 @@ impl Tenants {
     fn stop_sending(&self, app: &AppName) {
         self.engine.remove_app(app);
         self.engine.remove_app(&apple_sandbox(app));
-    }
-
-    async fn remove_devices(&self, app: &AppName) -> Result<()> {
-        let devices = &self.stores.devices;
-        loop {
-            let query = DeviceQuery { size: REMOVED_AT_ONCE, ..DeviceQuery::default() };
-            let found = devices.search(app, &query).await?;
-            if found.items.is_empty() {
-                return Ok(());
-            }
-            for device in found.items {
-                devices.remove(app, &device.external_id).await?;
-            }
-        }
     }
 
     async fn find(&self, id: &str, now: Timestamp) -> Result<Option<Document>> {
@@ -308,14 +290,13 @@ pub(super) fn put_sandbox(
 }
 
 fn seen(id: &str, record: &Record, version: u64) -> Tenant {
-    let apns = record.has_apns().then_some(SendPlatform::Apns);
-    let fcm = record.fcm.is_some().then_some(SendPlatform::Fcm);
+    let credentials = &record.credentials;
     Tenant {
         id: id.to_owned(),
         app: record.app.clone(),
-        providers: apns.into_iter().chain(fcm).collect(),
-        apns_topic: record.apns_topic.clone(),
-        apns_certificate: record.apns.as_ref().is_some_and(|apns| apns.key.is_none()),
+        providers: credentials.providers(),
+        apns_topic: credentials.apns_topic.clone(),
+        apns_certificate: credentials.apns.as_ref().is_some_and(|apns| apns.key.is_none()),
         suspended: record.suspended.clone(),
         version,
     }
@@ -329,19 +310,6 @@ fn check_id(id: &str) -> Result<()> {
         return Err(Error::invalid("id", message));
     }
     Ok(())
-}
-
-/// The keys of the settings mean nothing to whoever gives credentials through an API.
-fn without_setting(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Invalid { field: Some(field) } => {
-            let name = if field.starts_with("apns.") { "apns" } else { "credentials" };
-            let message = error.public_message();
-            let message = message.strip_prefix(field.as_str()).unwrap_or(&message);
-            Error::invalid(name, message.trim_start_matches(": ").to_owned())
-        }
-        _ => error,
-    }
 }
 
 fn read(document: &Document) -> Result<Record> {
@@ -370,11 +338,5 @@ mod tests {
         for bad in ["", "a/b", "a b", "ä", ".", &"x".repeat(65)] {
             assert!(check_id(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn what_is_wrong_with_credentials_is_told_without_our_settings() {
-        let error = without_setting(Error::invalid("apns.key_file", "holds no key"));
-        assert_eq!(error.public_message(), "apns: holds no key");
     }
 }

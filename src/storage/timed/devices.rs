@@ -22,5 +22,6 @@ timed! { DeviceStore, DeviceTimes:
     search(app: &AppName, query: &DeviceQuery) -> Found<Device>;
     count(app: &AppName, clause: Option<&Clause>, configured: &[SendPlatform], now: Timestamp) -> AudienceCount;
     reaches_any(app: &AppName, clause: Option<&Clause>, configured: &[SendPlatform], now: Timestamp) -> bool;
+    restore(app: &AppName, external_id: &str) -> Option<Device>;
     prune(app: &AppName, orders: Vec<PruneOrder>, now: Timestamp) -> u64;
 }

@@ -12,7 +12,7 @@ use http::{
 
 use super::{
     super::{
-        CredentialError, Destination, RenderError, Rendered, Transport, TransportState,
+        CredentialError, Destination, RenderError, Rendered, Transport, TransportState, checking,
         credentials::pool_config,
         http2::{Call, Pool},
         trouble::Trouble,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{
         device::SendPlatform,
-        ids::{self, NotificationId},
+        ids::{self, DeviceId, NotificationId},
         message::Message,
         outcome::{Answer, Reason},
         timestamp::Timestamp,
@@ -33,6 +33,9 @@ use crate::{
 
 /// Apple: the path of a push is this and the device token.
 const PATH: &[u8] = b"/3/device/";
+
+/// Has the form of a device token, and is none.
+const NO_TOKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// One app's way to Apple.
 pub struct ApnsTransport {
@@ -111,6 +114,14 @@ impl Transport for ApnsTransport {
         answer
     }
 
+    async fn check(&self) -> Answer {
+        let (notification, message) = checking();
+        let Ok(rendered) = self.render(notification, &message, Timestamp::now()) else {
+            return Answer::TooLarge;
+        };
+        self.push(&rendered, Destination { device: DeviceId(0), token: NO_TOKEN }).await
+    }
+
     fn window(&self) -> usize {
         self.pool.window()
     }
@@ -148,12 +159,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{
-        domain::ids::DeviceId,
-        transport::{
-            apns::credentials::tests::token_settings,
-            testing::{Files, Reply, Seen, TestServer, bounded, limits},
-        },
+    use crate::transport::{
+        apns::credentials::tests::token_settings,
+        testing::{Files, Reply, Seen, TestServer, bounded, limits},
     };
 
     fn transport(files: &Files, server: &TestServer) -> ApnsTransport {

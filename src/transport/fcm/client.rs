@@ -8,7 +8,7 @@ use http::{HeaderValue, header::AUTHORIZATION, uri::PathAndQuery};
 
 use super::{
     super::{
-        CredentialError, Destination, RenderError, Rendered, Transport, TransportState,
+        CredentialError, Destination, RenderError, Rendered, Transport, TransportState, checking,
         credentials::pool_config,
         http2::{Call, Pool},
         trouble::Trouble,
@@ -18,11 +18,17 @@ use super::{
 };
 use crate::{
     domain::{
-        device::SendPlatform, ids::NotificationId, message::Message, outcome::Answer,
+        device::SendPlatform,
+        ids::{DeviceId, NotificationId},
+        message::Message,
+        outcome::Answer,
         timestamp::Timestamp,
     },
     settings::{FcmSettings, LimitSettings},
 };
+
+/// No device's token.
+const NO_TOKEN: &str = "check";
 
 /// One app's way to Google.
 pub struct FcmTransport {
@@ -111,6 +117,15 @@ impl Transport for FcmTransport {
         answer
     }
 
+    async fn check(&self) -> Answer {
+        let (notification, message) = checking();
+        let Ok(mut rendered) = self.render(notification, &message, Timestamp::now()) else {
+            return Answer::TooLarge;
+        };
+        rendered.head = payload::validating(&rendered.head);
+        self.push(&rendered, Destination { device: DeviceId(0), token: NO_TOKEN }).await
+    }
+
     fn window(&self) -> usize {
         self.pool.window()
     }
@@ -128,12 +143,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{
-        domain::ids::DeviceId,
-        transport::{
-            fcm::credentials::tests,
-            testing::{Files, Received, Reply, TestServer, bounded, limits},
-        },
+    use crate::transport::{
+        fcm::credentials::tests,
+        testing::{Files, Received, Reply, TestServer, bounded, limits},
     };
 
     /// A server that gives tokens `t0`, `t1`, … at `/token`, and handles the rest by `push`.

@@ -80,6 +80,13 @@ fn tail(
     Ok(format!("\",{}}}", &rest[1..]))
 }
 
+/// The head of a body that Google is only to look at: REST reference, `messages.send`, `validate_only`.
+pub(super) fn validating(head: &[u8]) -> Bytes {
+    let mut whole = BytesMut::from(&b"{\"validate_only\":true,"[..]);
+    whole.put_slice(&head[1..]);
+    whole.freeze()
+}
+
 /// The body of one push.
 pub(super) fn body(rendered: &Rendered, token: &str) -> Bytes {
     let tail = rendered.tail.as_deref().unwrap_or_default();

@@ -135,6 +135,18 @@ impl Transport for MailTransport {
         answer
     }
 
+    async fn check(&self) -> Answer {
+        let answer = match tokio::time::timeout(self.patience, self.server.test_connection()).await
+        {
+            Ok(Ok(true)) => Answer::Accepted,
+            Ok(Ok(false)) => response::unavailable("connection", false),
+            Ok(Err(error)) => response::answer(&error),
+            Err(_) => response::unavailable("timeout", false),
+        };
+        self.note(&answer);
+        answer
+    }
+
     fn window(&self) -> usize {
         CONNECTIONS
     }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::mongod::cache;
 
-/// Runs a script of `tests/it/clients` with this package at hand, and reads the JSON that it prints last.
-pub fn run(package: &str, script: &str, arguments: &[&str]) -> Value {
-    let directory = fetched(package).unwrap_or_else(|problem| {
-        panic!("this test needs Node and `npm install {package}`, but {problem}")
+/// Runs a script of `tests/it/clients` with these packages at hand (their names, with spaces between), and
+/// reads the JSON that it prints last.
+pub fn run(packages: &str, script: &str, arguments: &[&str]) -> Value {
+    let directory = fetched(packages).unwrap_or_else(|problem| {
+        panic!("this test needs Node and `npm install {packages}`, but {problem}")
     });
     let script =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(script);
@@ -23,15 +24,15 @@ pub fn run(package: &str, script: &str, arguments: &[&str]) -> Value {
     serde_json::from_str(last).unwrap_or_else(|_| panic!("no JSON: {told}{complaints}"))
 }
 
-/// The directory that the package is installed in.
-fn fetched(package: &str) -> Result<PathBuf, String> {
+/// The directory that the packages are installed in.
+fn fetched(packages: &str) -> Result<PathBuf, String> {
     let failed = |what: &str| {
         let what = what.to_owned();
         move |error: std::io::Error| format!("failed to {what}: {error}")
     };
     let cache = cache();
     std::fs::create_dir_all(&cache).map_err(failed("make the cache"))?;
-    let name: String = package
+    let name: String = packages
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
         .collect();
@@ -45,8 +46,10 @@ fn fetched(package: &str) -> Result<PathBuf, String> {
     let work = tempfile::tempdir_in(&cache).map_err(failed("make a directory"))?;
     std::fs::write(work.path().join("package.json"), r#"{"private": true}"#)
         .map_err(failed("write package.json"))?;
-    let install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", package];
-    let output = Command::new("npm").args(install).current_dir(work.path()).output();
+    let install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save"];
+    let mut command = Command::new("npm");
+    command.args(install).args(packages.split(' ')).current_dir(work.path());
+    let output = command.output();
     let output = output.map_err(failed("run npm"))?;
     if !output.status.success() {
         return Err(format!("npm says: {}", String::from_utf8_lossy(&output.stderr)));

@@ -1,6 +1,7 @@
 //! The table of endpoints: each path, its verbs, and the handler of each. Handlers are in the file of
 //! their concept; each reads its request, calls one use case, and writes the answer.
 
+mod apps;
 mod audience;
 mod audit;
 mod devices;
@@ -66,6 +67,15 @@ pub fn table(max_body_bytes: usize) -> Table {
         .service(at("/notifications/{uuid}/failures").get(notifications::failures))
 
         .service(at("/notifications/{uuid}/timeline").get(notifications::timeline))
+
+        .service(at("/apps").get(apps::list).post(apps::create))
+        .service(at("/apps/{name}").get(apps::show).delete(apps::remove))
+        .service(at("/apps/{name}/providers/apns").put(apps::set_apns).delete(apps::unset_apns))
+        .service(at("/apps/{name}/providers/fcm").put(apps::set_fcm).delete(apps::unset_fcm))
+        .service(at("/apps/{name}/providers/{provider}/:check").post(apps::check))
+        .service(at("/apps/{name}/keys").post(apps::create_key))
+        .service(at("/apps/{name}/keys/{id}").delete(apps::remove_key))
+        .service(at("/apps/{name}/keys/{id}/:rotate").post(apps::rotate_key))
 
         .service(at("/audit").get(audit::list))
 

@@ -1,6 +1,7 @@
 //! The JSON shapes of the native API, and nothing else: what a request may hold, how an answer looks.
 //! Checks that JSON's types cannot express are the services'.
 
+pub mod apps;
 pub mod audience;
 pub mod audit;
 pub mod devices;

@@ -1,5 +1,5 @@
-//! Credentials at rest: sealed with AES-256-GCM under a key derived from the tenants' secret (HKDF,
-//! RFC 5869). Bound to a context, so that what was sealed for one tenant does not open for another.
+//! Credentials at rest: sealed with AES-256-GCM under a key derived from a configured secret (HKDF,
+//! RFC 5869). Bound to a context, so that what was sealed for one app does not open for another.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{

@@ -1,0 +1,117 @@
+// Apps: whom they push through, and the keys that their callers show.
+
+import { call, get, path, post, remove } from '../lib/api.js';
+import { drawn, h } from '../lib/dom.js';
+import { count } from '../lib/format.js';
+import { providerName } from '../lib/names.js';
+import { go, to } from '../lib/router.js';
+import { edited, shownOnce } from '../parts/dialog.js';
+import { badge, empty, field, loading, pageHead, trouble, when } from '../parts/pieces.js';
+import { failed, toast } from '../parts/toast.js';
+import { keys } from './apps/keys.js';
+import { STATES, providers } from './apps/providers.js';
+
+const EVERYWHERE = { everywhere: true };
+
+export function page({ query: asked, session, renew }) {
+  const leaving = new AbortController();
+  const state = { apps: null, error: null, name: asked.get('app'), checking: new Set() };
+  const site = {
+    session, state, signal: leaving.signal,
+    mayManage: session.operator,
+    draw: () => view.draw(),
+    load,
+    /** Makes a change, and shows the apps as they are then. */
+    async change(method, address, body) {
+      const result = await call(method, address, body, EVERYWHERE);
+      await load();
+      return result;
+    },
+  };
+  const view = drawn(() => h('div.stack', null, shown(site, renew)));
+  async function load() {
+    try {
+      state.apps = await get('/apps', { ...EVERYWHERE, signal: leaving.signal });
+      state.error = null;
+    } catch (error) {
+      if (error.name !== 'AbortError') state.error = error;
+    }
+    view.draw();
+  }
+  load();
+  return { title: 'Apps and keys', element: view.element, leave: () => leaving.abort() };
+}
+
+function shown(site, renew) {
+  const { apps, error, name } = site.state;
+  const create = site.mayManage && h('button.primary', { type: 'button', onclick: () => createApp(renew) }, 'Create an app');
+  if (error) return [pageHead('Apps and keys'), trouble(error, site.load)];
+  if (!apps) return [pageHead('Apps and keys'), loading()];
+  const chosen = name ? apps.find((app) => app.name === name) : apps.length === 1 && !site.mayManage && apps[0];
+  if (chosen) return one(site, chosen, apps.length > 1 || site.mayManage, renew);
+  if (name) return [pageHead('Apps and keys'), h('div.card', null, empty('There is no app of this name, or it is not yours.', h('a', { href: to('/apps') }, 'All apps')))];
+  return [
+    pageHead('Apps and keys', 'An app has devices, campaigns, credentials and keys of its own.', create),
+    apps.length ? list(apps) : h('div.card', null, empty('There is no app yet. An app is what devices register with and campaigns are sent for.')),
+  ];
+}
+
+function list(apps) {
+  return h('section.card.flush', { 'aria-label': 'Apps' }, h('table.app-rows', null,
+    h('thead', null, h('tr', null, ['App', 'Providers', 'Keys', 'Made'].map((label) => h('th', { scope: 'col' }, label)))),
+    h('tbody', null, apps.map((app) => h('tr', { key: app.name },
+      h('td', null, h('a', { href: to(`/apps?app=${encodeURIComponent(app.name)}`) }, app.name)),
+      h('td', null, app.providers.length
+        ? h('span.row.tight', null, app.providers.map((row) => badge(`${providerName(row.provider)}: ${STATES[row.state]?.name ?? row.state}`, STATES[row.state]?.tone)))
+        : h('span.soft', null, 'No credentials')),
+      h('td', null, count(app.keys.length, 'key')),
+      h('td.soft', null, app.source === 'configuration' ? 'In the configuration' : when(app.created_at)))))));
+}
+
+function one(site, app, hasOthers, renew) {
+  const isConfigured = app.source === 'configuration';
+  return [
+    pageHead(h('span.device-name', null, app.name),
+      [hasOthers && [h('a', { href: to('/apps') }, 'Apps'), ' · '],
+        isConfigured ? 'From the configuration file; its credentials and keys from there are changed there.' : ['Made ', when(app.created_at)]],
+      site.mayManage && !isConfigured && h('button.danger', { type: 'button', onclick: () => deleteApp(app, renew) }, 'Delete')),
+    providers(site, app),
+    keys(site, app),
+  ];
+}
+
+async function createApp(renew) {
+  const made = await edited('Create an app', { name: '' }, {
+    sure: 'Create',
+    fields: (state, change, problem) => field('Name', (id) => h('input', {
+      id, type: 'text', required: true, value: state.name, autocomplete: 'off', spellcheck: false, oninput: ({ target }) => change({ name: target.value }),
+    }), { id: 'app-name', hint: 'Callers and logs show it; it cannot be changed later.', problem: problem('name') }),
+    save: (state) => post('/apps', { name: state.name.trim() }, EVERYWHERE),
+  });
+  if (!made) return;
+  await shownOnce('The secret of its first key', `It may do everything in ${made.app.name}. Keep it now: it is shown this once.`, made.secret);
+  await renew();
+  go(`/apps?app=${encodeURIComponent(made.app.name)}`);
+}
+
+async function deleteApp(app, renew) {
+  const about = { ...EVERYWHERE, headers: { 'X-Fanfare-App': app.name } };
+  const devices = await post('/devices/-/:count', {}, about).catch(() => null);
+  const done = await edited(`Delete the app ${app.name}?`, { typed: '' }, {
+    sure: 'Delete the app', danger: true,
+    fields: (state, change) => [
+      h('p', null, `Its ${devices ? count(devices.total, 'device') : 'devices'}, ${count(app.keys.length, 'key')} and credentials are removed, and its campaigns withdrawn. This cannot be undone, and the name stays taken.`),
+      field('Type its name to go on', (id) => h('input', {
+        id, type: 'text', value: state.typed, autocomplete: 'off', spellcheck: false, oninput: ({ target }) => change({ typed: target.value }),
+      }), { id: 'app-typed' }),
+    ],
+    async save(state) {
+      if (state.typed.trim() !== app.name) throw new Error('That is not its name.');
+      await remove(path`/apps/${app.name}`, EVERYWHERE);
+    },
+  });
+  if (!done) return;
+  toast(`Deleted the app ${app.name}.`);
+  await renew().catch(failed);
+  go('/apps');
+}

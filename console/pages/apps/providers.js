@@ -1,0 +1,157 @@
+// The providers of an app: whether they take our credentials, and giving and removing those.
+
+import { path } from '../../lib/api.js';
+import { h } from '../../lib/dom.js';
+import { providerName } from '../../lib/names.js';
+import { confirmed, edited } from '../../parts/dialog.js';
+import { badge, field, when } from '../../parts/pieces.js';
+import { failed, toast } from '../../parts/toast.js';
+
+/** What providers say of credentials. */
+export const STATES = {
+  ok: { name: 'Accepted', tone: 'good', said: 'The provider takes the credentials.' },
+  refused: { name: 'Refused', tone: 'bad', said: 'The provider refuses the credentials; nothing is sent through it.' },
+  out_of_order: { name: 'Out of order', tone: 'warn', said: 'The provider does not answer as it should. It is asked again by itself.' },
+  unknown: { name: 'Not asked yet', tone: 'quiet', said: 'Nothing was sent through it since the start.' },
+};
+const GIVEN = ['apns', 'fcm'];
+const NAMES = { apns: 'Apple Push Notification service', fcm: 'Firebase Cloud Messaging', email: 'Mail server' };
+
+/** The card of providers. */
+export function providers(site, app) {
+  const isOurs = app.source === 'stored';
+  const missing = GIVEN.filter((provider) => !app.providers.some((row) => row.provider === provider));
+  return h('section.card', { 'aria-labelledby': 'providers' },
+    h('header', null, h('h2', { id: 'providers' }, 'Providers'), app.source === 'configuration' && h('span.soft.small', null, 'Credentials are in the configuration file')),
+    h('ul.provider-rows', null,
+      app.providers.map((row) => provider(site, app, row, isOurs)),
+      missing.map((name) => h('li', { key: name },
+        h('div.grow', null, title(name), h('p.soft.small', null, 'No credentials: its devices cannot be reached.')),
+        isOurs && h('button', { type: 'button', onclick: () => give(site, app, name) }, 'Give credentials')))));
+}
+
+const title = (name, state) => h('div.row.tight', null, h('h3', null, providerName(name)), state, h('span.soft.small.wide-only', null, NAMES[name]));
+
+function provider(site, app, row, isOurs) {
+  const state = STATES[row.state] ?? { name: row.state, tone: 'quiet' };
+  const isChecking = site.state.checking.has(`${app.name}/${row.provider}`);
+  const facts = [row.topic && `Topic ${row.topic}`, row.environment && `${row.environment} environment`].filter(Boolean).join(' · ');
+  return h('li', { key: row.provider },
+    h('div.grow', null,
+      title(row.provider, badge(state.name, state.tone)),
+      h('p.small', null, state.said, row.reason && [' It says: ', h('strong', null, row.reason)]),
+      h('p.soft.small', null, facts, facts && row.checked_at && ' · ', row.checked_at && ['asked ', when(row.checked_at)])),
+    h('div.row', null,
+      h('button.compact', { type: 'button', disabled: isChecking, onclick: () => check(site, app, row.provider) }, isChecking ? 'Asking …' : 'Check again'),
+      isOurs && GIVEN.includes(row.provider) && [
+        h('button.compact', { type: 'button', onclick: () => give(site, app, row.provider, row) }, 'Replace'),
+        h('button.compact.danger', { type: 'button', onclick: () => take(site, app, row.provider) }, 'Remove')]));
+}
+
+async function check(site, app, name) {
+  const mark = `${app.name}/${name}`;
+  site.state.checking.add(mark);
+  site.draw();
+  try {
+    const row = await site.change('POST', path`/apps/${app.name}/providers/${name}/:check`, {});
+    const state = STATES[row.state] ?? { name: row.state };
+    toast(`${providerName(name)}: ${state.name}.`, row.state === 'ok' ? undefined : 'bad');
+  } catch (error) {
+    failed(error);
+  }
+  site.state.checking.delete(mark);
+  site.draw();
+}
+
+async function take(site, app, name) {
+  const sure = await confirmed(`Remove the credentials for ${providerName(name)}?`,
+    h('p', null, `Devices of ${app.name} are no longer reached through ${providerName(name)}, running campaigns included. The credentials cannot be shown or restored from here.`),
+    { sure: 'Remove', danger: true });
+  if (!sure) return;
+  try {
+    await site.change('DELETE', path`/apps/${app.name}/providers/${name}`);
+    toast('Removed.');
+  } catch (error) {
+    failed(error);
+  }
+}
+
+async function give(site, app, name, row) {
+  const send = (body) => site.change('PUT', path`/apps/${app.name}/providers/${name}`, body);
+  const done = await (name === 'apns' ? giveApns(send, row) : giveFcm(send));
+  if (done) toast(`${providerName(name)} has its credentials. Check them now to be sure.`);
+}
+
+/** Reads a file that somebody chose; it goes nowhere but into the form. */
+const chosenFile = (label, accept, taken, more) =>
+  field(label, (id) => h('input', {
+    id, type: 'file', accept,
+    async onchange({ target }) {
+      const [file] = target.files;
+      if (file) taken({ name: file.name, text: await file.text() });
+    },
+  }), more);
+
+function giveApns(send, row) {
+  const before = { way: 'key', file: null, keyId: '', teamId: '', topic: row?.topic ?? '', environment: row?.environment ?? 'production' };
+  const input = (label, name, draft, more) => (state) => field(label, (id) => h('input', {
+    id, type: 'text', required: true, value: state[name], autocomplete: 'off', spellcheck: false, oninput: ({ target }) => draft({ [name]: target.value }),
+  }), more);
+  return edited('Credentials for APNs', before, {
+    fields: (state, draft, problem) => {
+      const isKey = state.way === 'key';
+      const way = (value, label) => h('label.check', null,
+        h('input', { type: 'radio', name: 'way', checked: state.way === value, onchange: () => draft({ way: value, file: null }) }), label);
+      return [
+        h('fieldset.stack.tight', null, h('legend.unseen', null, 'Kind of credentials'),
+          way('key', 'A signing key (.p8): serves every app of the team'), way('certificate', 'A certificate with its private key (PEM)')),
+        isKey
+          ? h('div', { key: 'p8' }, chosenFile('Signing key', '.p8,.pem,.key', (file) => draft({ file, keyId: state.keyId || (/AuthKey_(\w{10})/.exec(file.name)?.[1] ?? '') }),
+            { id: 'apns-key', hint: 'Apple lets you download it once, as AuthKey_….p8.', problem: problem('private_key') }))
+          : h('div', { key: 'pem' }, chosenFile('Certificate', '.pem,.crt,.cer', (file) => draft({ file }),
+            { id: 'apns-certificate', hint: 'One PEM file that holds both.', problem: problem('certificate') })),
+        isKey && h('div.columns.half', null,
+          input('Key id', 'keyId', draft, { id: 'apns-key-id', hint: 'Ten characters', problem: problem('key_id') })(state),
+          input('Team id', 'teamId', draft, { id: 'apns-team-id', hint: 'Ten characters', problem: problem('team_id') })(state)),
+        input('Topic', 'topic', draft, { id: 'apns-topic', hint: 'The app’s bundle id, such as com.example.shop.', problem: problem('topic') })(state),
+        field('Environment', (id) => h('select', { id, onchange: ({ target }) => draft({ environment: target.value }) },
+          [['production', 'Production: App Store and TestFlight'], ['sandbox', 'Sandbox: built from Xcode']].map(([value, label]) => h('option', { value, selected: value === state.environment }, label))),
+        { id: 'apns-environment', problem: problem('environment') }),
+      ];
+    },
+    save(state) {
+      if (!state.file) throw new Error('Choose the file first.');
+      const { topic, environment } = state;
+      const common = { topic: topic.trim(), environment };
+      return send(state.way === 'key'
+        ? { key_id: state.keyId.trim(), team_id: state.teamId.trim(), private_key: state.file.text, ...common }
+        : { certificate: state.file.text, ...common });
+    },
+  });
+}
+
+function giveFcm(send) {
+  return edited('Credentials for FCM', { account: null, problem: null }, {
+    fields: (state, draft, problem) => [
+      chosenFile('Service account', '.json,application/json', ({ text }) => draft(serviceAccount(text)),
+        { id: 'fcm-account', hint: 'The JSON file from the Firebase console, under Project settings, Service accounts.', problem: state.problem ?? problem('service_account') }),
+      state.account && h('dl.facts', null,
+        h('dt', null, 'Project'), h('dd', null, state.account.project_id),
+        h('dt', null, 'Account'), h('dd', null, state.account.client_email)),
+    ],
+    save(state) {
+      if (!state.account) throw new Error('Choose the file first.');
+      return send({ service_account: state.account });
+    },
+  });
+}
+
+function serviceAccount(text) {
+  try {
+    const account = JSON.parse(text);
+    const isOne = account?.type === 'service_account' && account.private_key && account.client_email && account.project_id;
+    return isOne ? { account, problem: null } : { account: null, problem: 'This is not the key file of a service account.' };
+  } catch {
+    return { account: null, problem: 'This file is not JSON.' };
+  }
+}

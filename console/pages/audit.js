@@ -1,0 +1,101 @@
+// The audit log: who did what, newest first.
+
+import { envelope, get, query } from '../lib/api.js';
+import { drawn, h } from '../lib/dom.js';
+import { time } from '../lib/format.js';
+import { remember } from '../lib/router.js';
+import { pager } from '../parts/pager.js';
+import { empty, field, loading, pageHead, trouble } from '../parts/pieces.js';
+import { ACTIONS, sentence } from './audit/sentences.js';
+
+const SIZE = 50;
+const TITLES = 200;
+const WAYS = { key: 'with a key', session: 'in the console', internal: 'as operator', open: 'without a key' };
+
+export function page({ query: asked, session }) {
+  const leaving = new AbortController();
+  const state = {
+    action: asked.get('action') ?? '',
+    target: asked.get('target') ?? '',
+    everywhere: session.operator && asked.get('app') !== 'this',
+    start: Number(asked.get('start')) || 0,
+    rows: null, total: 0, error: null, titles: new Map(),
+  };
+  let turn = 0;
+  const view = drawn(() => h('div.stack', null,
+    pageHead('Audit log', 'Who did what, newest first.'),
+    filters(state, session, choose),
+    entries(state, load),
+    state.rows?.length > 0 && pager({ start: state.start, size: SIZE, total: state.total, turn: (start) => choose({ start }), what: 'the audit log' })));
+  function choose(changes) {
+    Object.assign(state, { start: 0 }, changes);
+    remember({ action: state.action, target: state.target, start: state.start || null, app: session.operator && !state.everywhere ? 'this' : null });
+    view.draw();
+    load();
+  }
+  async function load() {
+    const mine = ++turn;
+    try {
+      const { action, target, start, everywhere } = state;
+      const asking = query({ action, target: target.trim(), start, size: SIZE });
+      const { result, total } = await envelope('GET', `/audit${asking}`, undefined, { signal: leaving.signal, everywhere });
+      if (mine !== turn) return;
+      Object.assign(state, { rows: result, total, error: null });
+      if (result.some((entry) => entry.action.startsWith('notification.'))) name();
+    } catch (error) {
+      if (error.name === 'AbortError' || mine !== turn) return;
+      state.error = error;
+    }
+    view.draw();
+  }
+  /** Entries hold ids of campaigns; the latest have titles here. */
+  async function name() {
+    if (state.titles.size) return;
+    const campaigns = await get(`/notifications${query({ size: TITLES, order_bys: '-created_at' })}`, { signal: leaving.signal }).catch(() => []);
+    state.titles = new Map(campaigns.map(({ uuid, title }) => [uuid, title]));
+    view.draw();
+  }
+  load();
+  return { title: 'Audit log', element: view.element, leave: () => leaving.abort() };
+}
+
+function filters(state, session, choose) {
+  const option = (value, label) => h('option', { value, selected: value === state.action }, label);
+  return h('form.card.device-search', { role: 'search', onsubmit: (event) => (event.preventDefault(), choose({})) },
+    field('What', (id) => h('select', { id, onchange: ({ target }) => choose({ action: target.value }) },
+      option('', 'Everything'),
+      Object.entries(ACTIONS).map(([group, actions]) => h('optgroup', { label: group },
+        Object.keys(actions).length > 1 && option(Object.keys(actions).join(','), `${group}: all`),
+        Object.entries(actions).map(([action, { name }]) => option(action, name))))), { id: 'action' }),
+    field('Of', (id) => h('input', {
+      id, type: 'search', value: state.target, placeholder: 'A campaign’s, device’s or key’s id', autocomplete: 'off', spellcheck: false,
+      oninput: ({ target }) => (state.target = target.value), onchange: () => choose({}),
+    }), { id: 'target' }),
+    session.operator && field('App', (id) => h('select', { id, onchange: ({ target }) => choose({ everywhere: target.value === 'all' }) },
+      h('option', { value: 'all', selected: state.everywhere }, 'All apps'),
+      session.chosen && h('option', { value: 'this', selected: !state.everywhere }, session.chosen)), { id: 'which-app' }));
+}
+
+function entries(state, load) {
+  if (state.error) return trouble(state.error, load);
+  if (!state.rows) return loading();
+  if (!state.rows.length) {
+    const isAsked = state.action || state.target;
+    return h('div.card', null, empty(isAsked ? 'Nothing like this was done, or it is older than the log keeps.' : 'Nothing was done yet that is worth a line here.'));
+  }
+  return h('ol.card.flush.log', null, state.rows.map((entry) => line(entry, state)));
+}
+
+function line(entry, state) {
+  const facts = [
+    ['When', new Date(entry.at).toLocaleString('en-GB', { dateStyle: 'full', timeStyle: 'long' })],
+    ['App', entry.app], ['Key', entry.actor.name], ['How', WAYS[entry.actor.via] ?? entry.actor.via], ['From', entry.address], ['Of', entry.target],
+    ...Object.entries(entry.details ?? {}).map(([name, value]) => [name, value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value)]),
+  ].filter(([, value]) => value !== null && value !== undefined);
+  return h('li', { key: entry.id },
+    h('div.log-line', null,
+      h('p.grow', null, sentence(entry, state.titles), state.everywhere && entry.app && h('span.soft', null, ` · ${entry.app}`)),
+      h('time.soft.small.nowrap', { datetime: entry.at }, time(entry.at))),
+    h('details', null, h('summary.soft.small', null, 'Details'),
+      h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]))));
+}

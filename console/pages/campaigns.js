@@ -1,0 +1,123 @@
+// Every campaign of the app, by state, with those under way moving.
+
+import { drawn, h } from '../lib/dom.js';
+import { envelope, query } from '../lib/api.js';
+import { time } from '../lib/format.js';
+import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from '../lib/names.js';
+import { isActive, pace, progress, shares, told } from '../lib/progress.js';
+import { go, remember, to } from '../lib/router.js';
+import { icon } from '../parts/icons.js';
+import { noApp } from '../parts/no_app.js';
+import { pager } from '../parts/pager.js';
+import { bar, empty, loading, pageHead, statusBadge, trouble } from '../parts/pieces.js';
+
+const SIZE = 20;
+/** Reading again because the feed knows more is done at most this often. */
+const AGAIN_MS = 1500;
+
+const FILTERS = [
+  ['', 'All', [DRAFT, SENDING, SENT, ERROR, QUEUED, PAUSED]],
+  ['sending', 'Sending', [SENDING]],
+  ['scheduled', 'Scheduled', [QUEUED]],
+  ['paused', 'Paused', [PAUSED]],
+  ['drafts', 'Drafts', [DRAFT]],
+  ['sent', 'Sent', [SENT]],
+  ['error', 'Error', [ERROR]],
+  ['deleted', 'Stopped or deleted', [DELETED]],
+];
+
+export function page({ session, feed, query: asked, can }) {
+  if (!session.chosen) return { title: 'Campaigns', element: noApp(session) };
+  const state = { filter: known(asked.get('state')), start: Number(asked.get('start')) || 0, rows: null, total: 0, error: null };
+  let reading = null;
+  let again = null;
+
+  const read = async () => {
+    reading?.abort();
+    const mine = (reading = new AbortController());
+    try {
+      const status = statusesOf(state.filter).join(',');
+      const answer = await envelope('GET', `/notifications${query({ status, order_bys: '-created_at,-id', start: state.start, size: SIZE })}`, undefined, { signal: mine.signal });
+      Object.assign(state, { rows: answer.result, total: answer.total, error: null });
+      // The last campaign of the last page may be gone meanwhile.
+      if (!answer.result.length && state.start > 0) return move({ start: Math.max(0, state.start - SIZE) });
+    } catch (error) {
+      if (error.name === 'AbortError') return undefined;
+      state.error = error;
+    }
+    return view.draw();
+  };
+  const move = (change) => {
+    Object.assign(state, change);
+    remember({ state: state.filter, start: state.start || null });
+    view.draw();
+    return read();
+  };
+  const choose = (filter) => move({ filter, start: 0, rows: null });
+  const follow = () => {
+    view.draw();
+    if (again || !state.rows || !isBehind(state, feed.status)) return;
+    again = setTimeout(() => ((again = null), read()), AGAIN_MS);
+  };
+
+  const head = pageHead('Campaigns', null, can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
+  const view = drawn(() => h('div.stack', null,
+    h('div.tabs', { role: 'group', 'aria-label': 'State' }, FILTERS.map(([key, label]) =>
+      h('button.compact', { type: 'button', 'aria-pressed': String(state.filter === key), onclick: () => choose(key) }, label))),
+    state.error && trouble(state.error, read),
+    contents(state, feed.status, can, choose, (start) => move({ start }))));
+  const stop = feed.watch(follow);
+  read();
+  return { title: 'Campaigns', element: [head, view.element], leave: () => (stop(), clearTimeout(again), reading?.abort()) };
+}
+
+const known = (filter) => (FILTERS.some(([key]) => key === filter) ? filter : '');
+const statusesOf = (filter) => FILTERS.find(([key]) => key === filter)[2];
+
+/** Whether the feed tells of something that the list does not show yet. */
+function isBehind({ rows, start, filter }, status) {
+  const listed = new Map(rows.map((row) => [row.uuid, row.status]));
+  return Object.entries(status?.campaigns ?? {}).some(([uuid, live]) => {
+    if (listed.has(uuid)) return live.status !== listed.get(uuid);
+    return start === 0 && rows.length < SIZE && statusesOf(filter).includes(live.status);
+  });
+}
+
+function contents({ rows, total, start, filter, error }, status, can, choose, turn) {
+  if (!rows) return error ? null : h('div.card', null, loading());
+  if (!rows.length) return h('div.card', null, nothing(filter, can, choose));
+  return [
+    h('div.card.flush', null, h('table.campaign-list', null,
+      h('caption.said', null, 'Campaigns, the newest first'),
+      h('thead', null, h('tr', null, ['Campaign', 'State', 'Progress', 'When'].map((name) => h('th', { scope: 'col' }, name)))),
+      h('tbody', null, rows.map((row) => line(row, status?.campaigns?.[row.uuid]))))),
+    pager({ start, size: SIZE, total, turn, what: 'campaigns' }),
+  ];
+}
+
+function nothing(filter, can, choose) {
+  if (filter) return empty('No campaign is in this state.', h('button.compact', { type: 'button', onclick: () => choose('') }, 'Show all'));
+  return empty('No campaign was written yet.', can('send') && h('a.button.primary', { href: to('/campaigns/new') }, 'Write the first'));
+}
+
+function line(row, live) {
+  const account = progress(row, live);
+  return h('tr', { key: row.uuid, onclick: (event) => event.target.closest('a, button') || getSelection().toString() || go(`/campaigns/${row.uuid}`) },
+    h('td.campaign-name', null,
+      h('a.row-link', { href: to(`/campaigns/${row.uuid}`) }, row.title || 'Without a title'),
+      h('span.soft.small.cut', null, row.body)),
+    h('td.campaign-state', null, statusBadge(account.status, row.launched_at), row.dry_run && h('span.soft.small', null, ' dry run')),
+    h('td.campaign-progress', null, account.status === DRAFT || account.status === QUEUED ? null : [
+      bar(told(account), shares(account)),
+      h('span.small.soft.number', null, isActive(account.status) && account.live ? pace(account) : told(account)),
+    ]),
+    h('td.soft.small.campaign-when', null, when(row, account.status)));
+}
+
+function when(row, status) {
+  if (status === QUEUED) return `For ${time(row.scheduled_at)}`;
+  if (status === SENT && row.finished_at) return `Sent ${time(row.finished_at)}`;
+  if ([SENDING, PAUSED, ERROR].includes(status)) return `Launched ${time(row.launched_at)}`;
+  if (status === DELETED) return `${row.launched_at ? 'Stopped' : 'Deleted'} ${time(row.modified_at)}`;
+  return `Written ${time(row.created_at)}`;
+}

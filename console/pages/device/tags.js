@@ -1,0 +1,48 @@
+// The tags of a device.
+
+import { get, query } from '../../lib/api.js';
+import { h } from '../../lib/dom.js';
+import { failed } from '../../parts/toast.js';
+
+/** The card of tags. */
+export function tags(site) {
+  const own = { text: '', known: [], asked: false };
+  const change = async (all) => {
+    try {
+      await site.change({ tags: all });
+      own.text = '';
+    } catch (error) {
+      failed(error);
+    }
+    site.draw();
+  };
+  const suggest = async () => {
+    if (own.asked) return;
+    own.asked = true;
+    own.known = await get(`/audience/values${query({ key: '@tag', limit: 100 })}`, { signal: site.signal }).catch(() => []);
+    site.draw();
+  };
+  const add = (event) => {
+    event.preventDefault();
+    const tag = own.text.trim();
+    if (tag) change([...new Set([...site.state.device.tags, tag])]);
+  };
+  const chip = (tag, all) =>
+    h('li.chip', { key: tag }, tag,
+      site.mayChange && h('button.chip-remove', { type: 'button', 'aria-label': `Remove the tag ${tag}`, onclick: () => change(all.filter((other) => other !== tag)) }, '×'));
+  return {
+    draw() {
+      const all = site.state.device.tags;
+      return h('section.card', { 'aria-labelledby': 'tags' },
+        h('h2', { id: 'tags' }, 'Tags'),
+        all.length ? h('ul.row.tight', null, all.map((tag) => chip(tag, all))) : h('p.soft', null, 'None'),
+        site.mayChange && h('form.row.nowrap-row', { onsubmit: add },
+          h('input.grow', {
+            type: 'text', value: own.text, 'aria-label': 'Another tag', placeholder: 'Another tag', list: 'known-tags', autocomplete: 'off',
+            onfocus: suggest, oninput: ({ target }) => (own.text = target.value),
+          }),
+          h('button', { type: 'submit' }, 'Add'),
+          h('datalist', { id: 'known-tags' }, own.known.filter(({ value }) => !all.includes(value)).map(({ value }) => h('option', { value })))));
+    },
+  };
+}

@@ -1,0 +1,78 @@
+// What happened to a campaign, oldest first, and who did it.
+
+import { drawn, h } from '../../lib/dom.js';
+import { get, path } from '../../lib/api.js';
+import { count, number, time } from '../../lib/format.js';
+import { platformName } from '../../lib/names.js';
+import { meaning } from '../../lib/reasons.js';
+import { loading, trouble } from '../pieces.js';
+
+const EVENTS = {
+  created: 'Written',
+  edited: 'Edited',
+  scheduled: 'Scheduled',
+  launched: 'Launched',
+  paused: 'Paused',
+  resumed: 'Resumed',
+  unscheduled: 'Taken off the schedule',
+  resent: 'Sent again to those that failed',
+  rate_changed: 'Rate changed',
+  finished: 'Sent',
+  failed: 'Stopped by an error',
+  deleted: 'Stopped for good',
+  tested: 'Sent as a test',
+};
+const TONES = { finished: 'good', failed: 'bad', deleted: 'bad', paused: 'warn', launched: 'live', resumed: 'live', resent: 'live' };
+
+/** The card; `read()` reads anew. */
+export function timeline(uuid) {
+  const state = { events: null, error: null };
+  const view = drawn(() => h('section.card', { 'aria-labelledby': 'timeline' },
+    h('header', null, h('h2', { id: 'timeline' }, 'What happened')),
+    state.error && trouble(state.error, read),
+    state.events ? list(state.events) : !state.error && loading()));
+  const read = async () => {
+    try {
+      Object.assign(state, { events: await get(path`/notifications/${uuid}/timeline`), error: null });
+    } catch (error) {
+      state.error = error;
+    }
+    view.draw();
+  };
+  return { view, read };
+}
+
+const list = (events) => (events.length
+  ? h('ol.timeline', null, events.map((event) => h('li', { class: TONES[event.event] },
+    h('div', null, h('strong', null, nameOf(event)), more(event)),
+    h('small.soft.number', null, time(event.at), event.by && ` by ${event.by}`))))
+  : h('p.soft', null, 'Nothing is known of it yet.'));
+
+// A campaign that was taken off the schedule is a draft again: to the log, edited.
+const nameOf = ({ event, details }) => EVENTS[event === 'edited' && details?.status === 'DRAFT' ? 'unscheduled' : event] ?? event;
+
+/** What is worth saying of an event's details. */
+function more({ event, details }) {
+  const text = wordsOf(event, details ?? {});
+  return text && h('span.soft', null, ` ${text}`);
+}
+
+function wordsOf(event, details) {
+  switch (event) {
+    case 'scheduled':
+      return details.scheduled_at ? `for ${time(details.scheduled_at)}` : null;
+    case 'rate_changed':
+      if (!('rate_limit' in details)) return null;
+      return details.rate_limit ? `to ${number(details.rate_limit)} a second` : 'to no limit of its own';
+    case 'resent':
+      return [details.reason && `with the reason “${meaning(details.reason) ?? details.reason}”`, details.platform && `on ${platformName(details.platform.toLowerCase())}`].filter(Boolean).join(', ') || null;
+    case 'tested': {
+      const devices = details.external_ids?.length ?? details.devices;
+      return typeof devices === 'number' ? `to ${count(devices, 'device')}` : null;
+    }
+    case 'failed':
+      return details.error ?? details.reason ?? null;
+    default:
+      return null;
+  }
+}

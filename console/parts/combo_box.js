@@ -1,0 +1,196 @@
+// A text field that suggests while one types: `h('combo-box', { … })`. Any text may be entered; suggestions
+// help. Its properties: `label`, `value`, `shown` (what stands there while nobody types), `placeholder`,
+// `suggest(text, signal)` (a promise of `[{ value, text, detail }]`), `onvalue(value)` at every change, or
+// with `onpick(value)` a field that is emptied by Enter and by a choice; `onback()` for Backspace in an
+// empty field; `problem` marks it, `described` names what describes it.
+
+import { h } from '../lib/dom.js';
+import { latest } from '../lib/later.js';
+import { besides } from './popup.js';
+
+const QUIET_MS = 120;
+let boxes = 0;
+
+class ComboBox extends HTMLElement {
+  drawsItself = true;
+  suggest = null;
+  onvalue = null;
+  onpick = null;
+  onback = null;
+  #value = '';
+  #shown = null;
+  #options = [];
+  #active = -1;
+  #id = `combo-${++boxes}`;
+  #ask = latest(QUIET_MS, (signal, text) => this.#suggestions(signal, text));
+  #input = h('input', {
+    type: 'text', role: 'combobox', autocomplete: 'off', spellcheck: false,
+    'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': this.#id,
+    onfocus: () => this.#entered(),
+    onblur: () => this.#left(),
+    oninput: () => this.#typed(),
+    onkeydown: (event) => this.#pressed(event),
+    onpaste: (event) => this.#pasted(event),
+  });
+  #list = h('ul.choices', { id: this.#id, role: 'listbox', popover: 'manual' });
+  #place = besides(this.#input, this.#list);
+
+  connectedCallback() {
+    if (!this.#input.isConnected) this.append(this.#input, this.#list);
+  }
+
+  disconnectedCallback() {
+    this.#ask.stop();
+    this.#place.stop();
+  }
+
+  get value() {
+    return this.#value;
+  }
+
+  set value(value) {
+    this.#value = String(value ?? '');
+    this.#show();
+  }
+
+  set shown(text) {
+    this.#shown = text || null;
+    this.#show();
+  }
+
+  set label(text) {
+    this.#input.setAttribute('aria-label', text);
+    this.#list.setAttribute('aria-label', text);
+  }
+
+  set placeholder(text) {
+    this.#input.placeholder = text ?? '';
+  }
+
+  set problem(is) {
+    if (is) this.#input.setAttribute('aria-invalid', 'true');
+    else this.#input.removeAttribute('aria-invalid');
+  }
+
+  set described(id) {
+    if (id) this.#input.setAttribute('aria-describedby', id);
+    else this.#input.removeAttribute('aria-describedby');
+  }
+
+  set mode(mode) {
+    this.#input.inputMode = mode ?? '';
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  #show() {
+    const isTyping = document.activeElement === this.#input;
+    const text = isTyping ? this.#value : (this.#shown ?? this.#value);
+    if (this.#input.value !== text) this.#input.value = text;
+  }
+
+  #entered() {
+    this.#show();
+    this.#input.select();
+    this.#ask('');
+  }
+
+  #left() {
+    this.#close();
+    if (this.onpick && this.#value.trim()) this.#pick(this.#value.trim());
+    this.#show();
+  }
+
+  #typed() {
+    this.#value = this.#input.value;
+    this.onvalue?.(this.#value);
+    this.#ask(this.#value);
+  }
+
+  async #suggestions(signal, text) {
+    const options = await Promise.resolve(this.suggest?.(text, signal)).catch(() => []);
+    if (!signal.aborted && document.activeElement === this.#input) this.#open(options ?? []);
+  }
+
+  #open(options) {
+    this.#options = options;
+    this.#active = -1;
+    this.#list.replaceChildren(...options.map((option, index) => this.#option(option, index)));
+    if (options.length) this.#place.open();
+    else this.#place.close();
+    this.#mark();
+  }
+
+  #option({ text, value, detail }, index) {
+    const choose = (event) => {
+      // Keeps the focus where it is.
+      event.preventDefault();
+      this.#pick(value);
+    };
+    return h('li', { id: `${this.#id}-${index}`, role: 'option', onmousedown: choose },
+      h('span.cut', null, text ?? value), detail && h('small.soft', null, detail));
+  }
+
+  #close() {
+    this.#ask.stop();
+    this.#options = [];
+    this.#active = -1;
+    this.#place.close();
+    this.#mark();
+  }
+
+  #mark() {
+    this.#input.setAttribute('aria-expanded', String(this.#options.length > 0));
+    for (const [index, option] of [...this.#list.children].entries()) {
+      option.setAttribute('aria-selected', String(index === this.#active));
+    }
+    const active = this.#list.children[this.#active];
+    active?.scrollIntoView({ block: 'nearest' });
+    if (active) this.#input.setAttribute('aria-activedescendant', active.id);
+    else this.#input.removeAttribute('aria-activedescendant');
+  }
+
+  #pressed(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.isComposing) return;
+    const open = this.#options.length > 0;
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      event.preventDefault();
+      if (!open) return this.#ask(this.#value);
+      const places = this.#options.length + 1;
+      this.#active = ((this.#active + 1 + (event.key === 'ArrowDown' ? 1 : -1) + places) % places) - 1;
+      this.#mark();
+    } else if (event.key === 'Enter') {
+      const chosen = this.#options[this.#active]?.value ?? (this.onpick ? this.#value.trim() : null);
+      if (chosen === null || chosen === '') return;
+      event.preventDefault();
+      this.#pick(chosen);
+    } else if (event.key === 'Escape' && open) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.#close();
+    } else if (event.key === 'Backspace' && !this.#input.value) {
+      this.onback?.();
+    }
+  }
+
+  #pick(value) {
+    this.#close();
+    this.#value = this.onpick ? '' : String(value);
+    this.#input.value = this.#value;
+    if (this.onpick) this.onpick(value);
+    else this.onvalue?.(value);
+  }
+
+  /** Several values at once, from a column of a table or a list with commas. */
+  #pasted(event) {
+    const text = event.clipboardData?.getData('text') ?? '';
+    const several = text.split(/[\n\t,;]+/).map((each) => each.trim()).filter(Boolean);
+    if (!this.onpick || several.length < 2) return;
+    event.preventDefault();
+    for (const each of several) this.onpick(each);
+  }
+}
+
+customElements.define('combo-box', ComboBox);

@@ -1,0 +1,48 @@
+// How each provider does: whether pushes go, what waits, how long answers take.
+
+import { h } from '../lib/dom.js';
+import { ago, number, percent, short } from '../lib/format.js';
+import { providerName } from '../lib/names.js';
+import { meaning } from '../lib/reasons.js';
+import { to } from '../lib/router.js';
+import { badge } from './pieces.js';
+
+/** `providers` and `rates` of a status. */
+export function providersTable(providers, rates) {
+  const rows = Object.entries(providers ?? {}).sort(([a], [b]) => a.localeCompare(b));
+  if (!rows.length) return h('p.soft', null, 'The app has no provider to push through yet. ', h('a', { href: to('/apps') }, 'Add credentials'));
+  return h('ul.providers', null, rows.map(([key, provider]) => row(key, provider, rates?.[key])));
+}
+
+function row(key, provider, rate) {
+  const [word, tone] = health(provider);
+  return h('li', { key },
+    h('div.row', null, h('strong.grow.provider-name', { dataset: { line: key } }, providerName(key)), badge(word, tone)),
+    trouble(provider),
+    h('dl.figures', null,
+      figure('a second', number(rate?.per_second)),
+      figure('waiting', short(provider.waiting ?? 0)),
+      figure('under way', number(provider.in_flight)),
+      figure('half answer within', milliseconds(provider.latency_ms?.p50)),
+      figure('99 % within', milliseconds(provider.latency_ms?.p99)),
+      figure('accepted since start', short(rate?.accepted ?? 0)),
+      figure('failed since start', short(rate?.failed ?? 0)),
+      figure('of them failed', percent(rate?.failed ?? 0, (rate?.accepted ?? 0) + (rate?.failed ?? 0)))));
+}
+
+const figure = (name, value) => h('div', null, h('dt', null, name), h('dd', null, value));
+
+const milliseconds = (value) => (value === null || value === undefined ? '–' : value < 10 ? `${value.toFixed(1)} ms` : `${number(value)} ms`);
+
+function health({ refused, state }) {
+  if (refused) return ['Refuses our credentials', 'bad'];
+  if (state === 'open') return ['Out of order', 'bad'];
+  if (state === 'half_open') return ['Being tried again', 'warn'];
+  return ['Working', 'good'];
+}
+
+function trouble({ reason, retry_at: retryAt }) {
+  if (!reason && !retryAt) return null;
+  const why = meaning(reason) ? `${meaning(reason)} (${reason})` : (reason ?? 'Pushes wait');
+  return h('p.note.bad.small', null, `${why}.`, retryAt && ` Tried again ${ago(retryAt)}.`);
+}

@@ -1,0 +1,338 @@
+//! Stored apps and keys on real servers: credentials that are given through the API send campaigns,
+//! nodes of one store share keys, sessions and apps, and no secret is found where it must not be.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use fanfare::{
+    demo::processes::Gateways,
+    domain::{ids::AppName, timestamp::Timestamp},
+    services::{
+        Sessions,
+        keys::{KeyRef, digest_of},
+        sessions::LIFETIME,
+    },
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    house::{House, SENT},
+    mongod::Mongod,
+    nodes::Nodes,
+    stores::{Backend, EmbeddedBackend},
+};
+
+const OPERATOR: &str = "a-test-looks-at-its-nodes";
+const SETTINGS: &str = "[internal]\nkeys = [\"a-test-looks-at-its-nodes\"]\n\
+    sealing_secret = \"sealed-for-a-test-alone\"\n";
+const APNS_TOKEN: &str = "00aa11bb22cc33dd44ee55ff00aa11bb22cc33dd44ee55ff00aa11bb22cc33dd";
+const FCM_TOKEN: &str = "a-token-of-a-stored-app";
+
+/// A server's API, with whatever headers.
+struct Caller {
+    agent: ureq::Agent,
+    base: String,
+    headers: BTreeMap<String, String>,
+}
+
+impl Caller {
+    fn new(base: &str, headers: &[(&str, &str)]) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build();
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Self { agent: config.into(), base: base.to_owned(), headers: headers.collect() }
+    }
+
+    fn operator(base: &str) -> Self {
+        Self::new(base, &[("X-Server-Key", OPERATOR)])
+    }
+
+    fn with_key(base: &str, secret: &str) -> Self {
+        Self::new(base, &[("Authorization", &format!("Bearer {secret}"))])
+    }
+
+    /// Status, `Set-Cookie` up to its attributes, body.
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String, Value) {
+        let uri = format!("{}{path}", self.base);
+        let mut request = ureq::http::Request::builder().method(method).uri(uri);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let answer = match body {
+            Some(body) => self.agent.run(request.body(body.to_string()).expect("a request")),
+            None => self.agent.run(request.body(()).expect("a request")),
+        };
+        let mut answer = answer.expect("the server answers");
+        let cookie = answer.headers().get("set-cookie").and_then(|set| set.to_str().ok());
+        let cookie = cookie.and_then(|set| set.split(';').next()).unwrap_or_default().to_owned();
+        let text = answer.body_mut().read_to_string().expect("text");
+        (answer.status().as_u16(), cookie, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    fn status(&self, method: &str, path: &str) -> u16 {
+        self.ask(method, path, None).0
+    }
+
+    /// What the envelope holds, of an answer that is a success.
+    fn done(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, _, mut answer) = self.ask(method, path, Some(body));
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer["result"].take()
+    }
+
+    fn shown(&self, path: &str) -> Value {
+        let (status, _, mut answer) = self.ask("GET", path, None);
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer["result"].take()
+    }
+}
+
+/// What the configuration of the gateways' app says of this.
+fn configured(gateways: &Gateways, key: &str) -> String {
+    let mut lines = gateways.config.lines();
+    let line = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+    line.expect("the key").trim_matches('"').to_owned()
+}
+
+fn file(gateways: &Gateways, key: &str) -> String {
+    std::fs::read_to_string(configured(gateways, key)).expect("a file of the gateways")
+}
+
+fn apns(gateways: &Gateways, key_id: &str) -> Value {
+    json!({
+        "key_id": key_id,
+        "team_id": configured(gateways, "team_id"),
+        "private_key": file(gateways, "key_file"),
+        "topic": configured(gateways, "topic"),
+        "environment": "production",
+    })
+}
+
+fn fcm(gateways: &Gateways) -> Value {
+    let account: Value =
+        serde_json::from_str(&file(gateways, "service_account_file")).expect("JSON");
+    json!({ "service_account": account })
+}
+
+/// An app with the gateways' credentials and a device for each; its key and its secret.
+fn make_app(operator: &Caller, gateways: &Gateways, name: &str) -> (String, String) {
+    let new = operator.done("POST", "/apps", &json!({ "name": name }));
+    let path = |rest: &str| format!("/apps/{name}/providers/{rest}");
+    let key_id = configured(gateways, "key_id");
+    operator.done("PUT", &path("apns"), &apns(gateways, &key_id));
+    operator.done("PUT", &path("fcm"), &fcm(gateways));
+    let text = |field: &str| new[field].as_str().expect("text").to_owned();
+    let (key, secret) = (text("key"), text("secret"));
+    let caller = Caller::with_key(&operator.base, &secret);
+    for (provider, platform, token) in [("APNS", "IOS", APNS_TOKEN), ("FCM", "ANDROID", FCM_TOKEN)]
+    {
+        let device = json!({
+            "external_id": token, "push_token": token,
+            "send_platform": provider, "device_platform": platform,
+        });
+        caller.done("PUT", "/devices", &device);
+    }
+    (key, secret)
+}
+
+/// Launches a notification to everyone; its UUID.
+fn launch(caller: &Caller) -> String {
+    let made = caller.done("POST", "/notifications", &json!({ "title": "t", "body": "b" }));
+    let uuid = made["uuid"].as_str().expect("a uuid").to_owned();
+    caller.done("POST", &format!("/notifications/{uuid}/:launch"), &json!({}));
+    uuid
+}
+
+fn is_sent(caller: &Caller, uuid: &str) -> Option<Value> {
+    let now = caller.shown(&format!("/notifications/{uuid}"));
+    (now["status"] == json!(SENT)).then_some(now)
+}
+
+fn assert_both_sent(sent: &Value) {
+    assert_eq!((&sent["sent"]["ios"], &sent["sent"]["android"]), (&json!(1), &json!(1)), "{sent}");
+}
+
+/// Files under a directory that hold this text.
+fn holding(directory: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(holding(&path, text));
+        } else {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            if bytes.windows(text.len()).any(|part| part == text.as_bytes()) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_stored_app_sends_by_its_own_credentials_and_keeps_its_secrets() {
+    let mut house = House::start(&[], SETTINGS);
+    let base = house.server.as_ref().expect("running").base().to_owned();
+    let operator = Caller::operator(&base);
+    let (key, secret) = make_app(&operator, &house.gateways, "stored");
+    let caller = Caller::with_key(&base, &secret);
+    for provider in ["apns", "fcm"] {
+        let path = format!("/apps/stored/providers/{provider}/:check");
+        let way = caller.done("POST", &path, &json!({}));
+        assert_eq!((&way["provider"], &way["state"]), (&json!(provider), &json!("ok")), "{way}");
+    }
+    let shown = caller.shown("/apps/stored");
+    assert_eq!(shown["providers"][0]["topic"], configured(&house.gateways, "topic"));
+    assert_eq!(shown["providers"][1]["state"], "ok", "{shown}");
+
+    let uuid = launch(&caller);
+    assert_both_sent(&house.wait("SENT", || is_sent(&caller, &uuid)));
+    for token in [APNS_TOKEN, FCM_TOKEN] {
+        let taken =
+            house.records().iter().filter(|(to, status, _)| to == token && status == "200").count();
+        assert_eq!(taken, 1, "{token}");
+    }
+
+    let basic = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")));
+    let engagelab = Caller::new(&base, &[("Authorization", &basic)]);
+    let push = json!({
+        "to": "all", "body": { "platform": "all", "notification": { "alert": "hi" } }
+    });
+    let (status, _, answer) = engagelab.ask("POST", "/v4/push", Some(&push));
+    assert_eq!(status, 200, "{answer}");
+
+    let (status, cookie, _) =
+        Caller::new(&base, &[]).ask("POST", "/console/session", Some(&json!({ "key": secret })));
+    assert_eq!(status, 200);
+    let cookie = cookie.split_once('=').expect("a cookie").1.to_owned();
+    let pem = file(&house.gateways, "key_file");
+    let pem = pem.lines().nth(1).expect("the key itself").to_owned();
+    house.kill_server();
+    house.start_server();
+    let caller = Caller::with_key(house.server.as_ref().expect("running").base(), &secret);
+    let uuid = launch(&caller);
+    assert_both_sent(&house.wait("SENT after a restart", || is_sent(&caller, &uuid)));
+
+    let audit = caller.shown("/audit?size=1000").to_string();
+    for hidden in [secret.as_str(), cookie.as_str(), pem.as_str(), "BEGIN PRIVATE KEY"] {
+        assert_eq!(holding(&house.directory.path().join("data"), hidden), [""; 0], "{hidden}");
+        assert!(!house.log().contains(hidden), "the log");
+        assert!(!audit.contains(hidden), "the audit log");
+        assert!(!caller.shown("/apps").to_string().contains(hidden), "an answer");
+    }
+}
+
+#[test]
+fn a_check_says_what_the_provider_thinks_of_the_credentials() {
+    let house = House::start(&[], SETTINGS);
+    let base = house.server.as_ref().expect("running").base().to_owned();
+    let operator = Caller::operator(&base);
+    operator.done("POST", "/apps", &json!({ "name": "wrong" }));
+    let check = |provider: &str| {
+        operator.done("POST", &format!("/apps/wrong/providers/{provider}/:check"), &json!({}))
+    };
+    assert_eq!(operator.status("POST", "/apps/wrong/providers/apns/:check"), 404);
+    assert_eq!(operator.status("POST", "/apps/wrong/providers/pigeon/:check"), 404);
+    let broken = json!({
+        "key_id": "ABCDE12345", "team_id": "ABCDE12345", "private_key": "no key",
+        "topic": "t", "environment": "production",
+    });
+    let (status, _, answer) = operator.ask("PUT", "/apps/wrong/providers/apns", Some(&broken));
+    assert_eq!(status, 400);
+    assert!(
+        answer["reason"].as_str().is_some_and(|told| told.starts_with("private_key: ")),
+        "{answer}"
+    );
+    assert_eq!(operator.shown("/apps/wrong")["providers"], json!([]), "nothing was changed");
+    let (status, _, answer) =
+        operator.ask("PUT", "/apps/wrong/providers/fcm", Some(&json!({ "service_account": {} })));
+    assert_eq!(status, 400);
+    assert!(
+        answer["reason"].as_str().is_some_and(|told| told.starts_with("service_account: ")),
+        "{answer}"
+    );
+
+    operator.done("PUT", "/apps/wrong/providers/apns", &apns(&house.gateways, "ZZZZZ99999"));
+    assert_eq!(operator.shown("/apps/wrong")["providers"][0]["state"], "unknown");
+    let refused = check("apns");
+    assert_eq!(refused["state"], "refused", "{refused}");
+    assert!(refused["reason"].is_string() && refused["checked_at"].is_string(), "{refused}");
+    assert_eq!(operator.shown("/apps/wrong")["providers"][0]["state"], "refused");
+
+    let own = configured(&house.gateways, "key_id");
+    operator.done("PUT", "/apps/wrong/providers/apns", &apns(&house.gateways, &own));
+    assert_eq!(check("apns")["state"], "ok");
+    let down = json!({ "status": 503, "reason": "ServiceUnavailable", "token_prefix": "0000" });
+    house.gateways.set_faults(&json!({ "apns": { "rules": [down] } })).expect("faults");
+    assert_eq!(check("apns")["state"], "out_of_order");
+    let (status, ..) = operator.ask("DELETE", "/apps/wrong/providers/apns", None);
+    assert_eq!(status, 200);
+    assert_eq!(operator.shown("/apps/wrong")["providers"], json!([]));
+}
+
+fn nodes_share_what_is_stored(mongod: &Mongod) {
+    let uri = mongod.uri(&format!("access_{}", uuid::Uuid::new_v4().simple()));
+    let nodes = Nodes::start(&uri, 2, SETTINGS);
+    let base = |node: usize| nodes.nodes[node].as_ref().expect("running").base().to_owned();
+    let (first, second) = (base(0), base(1));
+    let operator = Caller::operator(&first);
+    let (_, secret) = make_app(&operator, &nodes.gateways, "stored");
+
+    let elsewhere = Caller::with_key(&second, &secret);
+    nodes.wait("the key at the other node", || {
+        (elsewhere.status("GET", "/apps/stored") == 200).then_some(())
+    });
+    let uuid = launch(&Caller::with_key(&first, &secret));
+    assert_both_sent(&nodes.wait("SENT", || is_sent(&elsewhere, &uuid)));
+
+    let made = operator.done(
+        "POST",
+        "/apps/stored/keys",
+        &json!({ "name": "console", "scopes": ["read"] }),
+    );
+    let key = json!({ "key": made["secret"] });
+    let (status, cookie, _) = Caller::new(&first, &[]).ask("POST", "/console/session", Some(&key));
+    assert_eq!(status, 200);
+    let there = Caller::new(&second, &[("Cookie", &cookie)]);
+    nodes.wait("the session at the other node", || {
+        (there.status("GET", "/notifications") == 200).then_some(())
+    });
+    let path = format!("/apps/stored/keys/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(Caller::with_key(&second, &secret).status("DELETE", &path), 200);
+    assert_eq!(there.status("GET", "/notifications"), 401, "at once where it was revoked");
+    let here = Caller::new(&first, &[("Cookie", &cookie)]);
+    nodes.wait("the end of the session at the other node", || {
+        (here.status("GET", "/notifications") == 401).then_some(())
+    });
+
+    assert_eq!(operator.status("DELETE", "/apps/stored"), 200);
+    nodes.wait("the end of the app at the other node", || {
+        (elsewhere.status("GET", "/apps") == 401).then_some(())
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_of_one_store_share_keys_sessions_and_apps() {
+    let mongod = Mongod::shared().await;
+    let test = move || nodes_share_what_is_stored(&mongod);
+    tokio::task::spawn_blocking(test).await.expect("the test");
+}
+
+#[tokio::test]
+async fn a_session_lasts_as_long_as_it_is_used() {
+    let backend = EmbeddedBackend::fresh().await;
+    let sessions = Sessions::new(backend.open().await);
+    let key = KeyRef { app: Some(AppName::new("shop")), id: "k".to_owned() };
+    let start = Timestamp::now();
+    let session = sessions.begin(&key, &digest_of(b"secret"), false, start).await.expect("begun");
+    let found = async |at: Timestamp| sessions.find(session.token(), at).await.expect("answered");
+    let almost = Timestamp(start.plus(LIFETIME).0 - 1);
+    let used = found(almost).await.expect("not over");
+    assert_eq!(used.key(), &key);
+    assert!(used.was_begun_with(&digest_of(b"secret")));
+    assert_eq!(used.expires_at, almost.plus(LIFETIME), "prolonged by its use");
+    assert!(found(almost.plus(LIFETIME)).await.is_none(), "over");
+    assert!(sessions.find("no such token", start).await.expect("answered").is_none());
+}

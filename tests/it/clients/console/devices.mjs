@@ -1,0 +1,141 @@
+// The pages of devices: finding one, turning pages, changing what is known of it, and why a campaign is for it.
+
+import { api, inBrowser, is, settled, shows, showsNot, signIn, site, visit } from "./browser.mjs";
+
+await inBrowser(async (open) => {
+  const tab = await open();
+  await signIn(tab);
+  await finding(tab);
+  await turning(tab);
+  await changing(tab);
+  await explaining(tab);
+  await deleting(tab);
+});
+
+function rows(tab) {
+  return tab.locator(".device-rows tbody tr");
+}
+
+async function finding(tab) {
+  await visit(tab, "/devices");
+  await shows(tab, "can be reached");
+  await tab.keyboard.press("/");
+  await tab.keyboard.type("demo-7");
+  await tab.keyboard.press("Enter");
+  await tab.getByRole("link", { name: "demo-7", exact: true }).waitFor();
+  await tab.waitForFunction(() => document.querySelectorAll(".device-rows tbody tr").length === 1);
+
+  // A property of its own type; what is found agrees with the API.
+  await tab.getByLabel("Find by").selectOption("property");
+  await tab.getByLabel("Property", { exact: true }).fill("age");
+  await tab.getByLabel("Type").selectOption("integer");
+  await tab.getByLabel("Value").fill("30");
+  await tab.keyboard.press("Enter");
+  await shows(tab, "Matching devices");
+  const { total } = await api("POST", "/devices/-/:count", { conditions: { key: "age", operator: "int_eq", value: 30 } });
+  await tab.waitForFunction((n) => document.querySelector(".device-figures dd")?.textContent === String(n), total);
+
+  // The search is in the address; one that finds nothing says so.
+  await tab.reload();
+  await shows(tab, "Matching devices");
+  await tab.getByLabel("Value").fill("not a number");
+  await tab.keyboard.press("Enter");
+  await shows(tab, "Give a whole number.");
+  await tab.getByLabel("Find by").selectOption("tag");
+  await tab.getByLabel("Tag").fill("nobody-has-it");
+  await tab.keyboard.press("Enter");
+  await shows(tab, "No device matches.");
+  await tab.getByRole("button", { name: "Show all" }).click();
+  await rows(tab).nth(20).waitFor();
+}
+
+async function turning(tab) {
+  await visit(tab, "/devices");
+  const first = await rows(tab).first().innerText();
+  const pages = tab.getByRole("navigation", { name: "Pages of devices" });
+  await pages.getByRole("button").last().click();
+  await shows(tab, /^51–100 of/);
+  is((await rows(tab).first().innerText()) !== first, "the second page begins as the first");
+  await tab.reload();
+  await shows(tab, /^51–100 of/);
+  await pages.getByRole("button").first().click();
+  await shows(tab, /^1–50 of/);
+}
+
+async function changing(tab) {
+  await visit(tab, "/devices/demo-3");
+  const { push_token: token } = await api("GET", "/devices/demo-3");
+  is(!(await tab.content()).includes(token), "the whole token is shown");
+
+  await tab.getByLabel("Another tag").fill("tested");
+  await tab.keyboard.press("Enter");
+  await tab.getByRole("button", { name: "Remove the tag tested" }).waitFor();
+
+  // 20.0 is no whole number, and stays none.
+  await tab.getByRole("region", { name: "Properties" }).getByRole("button", { name: "Add" }).click();
+  const dialog = tab.getByRole("dialog");
+  await dialog.getByLabel("Property").fill("score");
+  await dialog.getByLabel("Type").selectOption("float");
+  await dialog.getByLabel("Value", { exact: true }).fill("20");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await tab.getByRole("row", { name: /score 20\.0 Number/ }).waitFor();
+  const matching = await api("POST", "/devices/-/:count", { conditions: { key: "score", operator: "float_eq", value: 20.5 - 0.5 } });
+  is(matching.total === 1, `${matching.total} devices have the score`);
+
+  // A refusal of the server stands beside its field, and nothing is lost.
+  tab.expected.push(/status of 400/);
+  await tab.getByRole("button", { name: "Change score" }).click();
+  await dialog.getByLabel("Type").selectOption("string");
+  await dialog.getByLabel("Value", { exact: true }).fill("x".repeat(1100));
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByRole("alert").waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+
+  await tab.getByRole("button", { name: "Remove score" }).click();
+  await dialog.getByRole("button", { name: "Remove" }).click();
+  await tab.getByRole("row", { name: /score/ }).waitFor({ state: "hidden" });
+
+  await tab.getByRole("region", { name: "About this device" }).getByRole("button", { name: "Change" }).click();
+  await dialog.getByLabel("Alias").fill("somebody");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.waitFor({ state: "hidden" });
+  const device = await api("GET", "/devices/demo-3");
+  is(device.alias === "somebody" && device.tags.includes("tested") && device.push_token === token, JSON.stringify(device));
+}
+
+async function explaining(tab) {
+  const { result } = await (await fetch(`${site.base}/devices/-/:search`, {
+    method: "POST", headers: { Authorization: `Bearer ${site.key}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ conditions: { key: "@platform", operator: "str_eq", value: "web" }, size: 1 }),
+  })).json();
+  await visit(tab, `/devices/${result[0].external_id}`);
+  await tab.getByLabel("Campaign", { exact: true }).selectOption(site.sent);
+  await shows(tab, "Does not match");
+  await tab.locator(".explained .mark.no").first().waitFor();
+  await tab.reload();
+  await settled(tab);
+  await shows(tab, "Does not match");
+
+  await visit(tab, `/devices/${site.reached}`);
+  await tab.locator(".happened li").first().waitFor();
+  await tab.getByRole("button", { name: "Opened", exact: true }).click();
+  await shows(tab, "Nothing of this kind.");
+}
+
+async function deleting(tab) {
+  await visit(tab, "/devices/demo-5");
+  await tab.getByRole("button", { name: "Delete", exact: true }).click();
+  const dialog = tab.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await api("GET", "/devices/demo-5");
+  await tab.getByRole("button", { name: "Delete", exact: true }).click();
+  await dialog.getByRole("button", { name: "Delete 1 device" }).click();
+  await tab.getByRole("heading", { name: "Devices", level: 1 }).waitFor();
+  tab.expected.push(/status of 404/);
+  await visit(tab, "/devices/demo-5");
+  await shows(tab, "There is no such device");
+  await visit(tab, "/audit");
+  await shows(tab, "deleted the device");
+  await tab.getByLabel("What", { exact: true }).selectOption("key.created");
+  await showsNot(tab, "deleted the device");
+}
