@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{Time, enums::WireEnum, internal::EventName, property::OneKeyObjects};
+use super::{Time, apps::KeyJson, enums::WireEnum, internal::EventName, property::OneKeyObjects};
 use crate::{
     api::describe::{choice, text},
     domain::{
