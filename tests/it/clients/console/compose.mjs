@@ -5,20 +5,6 @@ import { api, inBrowser, is, picture, shows, showsNot, signIn, site, violations,
 
 const TITLE = "Doors open at eight";
 
-await inBrowser(async (open) => {
-  const tab = await open();
-  await signIn(tab);
-  await visit(tab, "/campaigns/new");
-  await missing(tab);
-  await audience(tab);
-  await text(tab);
-  await why(tab);
-  await schedule(tab);
-  await leaving(tab);
-  await testing(tab);
-  await launching(tab);
-});
-
 const count = (conditions) => api("POST", "/devices/-/:count", { conditions });
 const counted = (tab, total) =>
   tab.waitForFunction((n) => document.querySelector(".reach:not(.stale) .reach-total strong")?.textContent === n, total.toLocaleString("en"));
@@ -186,3 +172,17 @@ async function launching(tab) {
   is(launches === 2 && keys.size === 1, `${launches} launches with ${keys.size} keys`);
   is((await api("GET", `/notifications/${uuid(tab)}`)).status !== 0, "it is still a draft");
 }
+
+await inBrowser(async (open) => {
+  const tab = await open();
+  await signIn(tab);
+  await visit(tab, "/campaigns/new");
+  await missing(tab);
+  await audience(tab);
+  await text(tab);
+  await why(tab);
+  await schedule(tab);
+  await leaving(tab);
+  await testing(tab);
+  await launching(tab);
+});
