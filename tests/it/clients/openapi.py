@@ -52,14 +52,10 @@ class Document:
         return re.compile("[^/]+".join(map(re.escape, parts)) + "/?$")
 
     def operation(self, method, path):
-        """The operation of a request, the most literal of the paths first; HEAD is GET's shadow."""
+        """The operation of a request: of the paths that fit, the most literal one's, as the server routes."""
         fits = [template for pattern, template in self.paths if pattern.match(path)]
-        fits.sort(key=lambda template: template.count("{"))
-        for template in fits:
-            operation = self.document["paths"][template].get(method.lower())
-            if operation:
-                return template, operation
-        return (fits[0] if fits else None), None
+        template = min(fits, key=lambda template: template.count("{"), default=None)
+        return template, self.document["paths"].get(template, {}).get(method.lower())
 
     def errors(self, schema, value, closed):
         registry = self.closed if closed else self.open
