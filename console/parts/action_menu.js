@@ -7,16 +7,23 @@ import { icon } from './icons.js';
 class ActionMenu extends HTMLElement {
   drawsItself = true;
   items = [];
-  #button = h('button.plain.compact.square', {
-    type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false', onclick: () => this.#toggle(),
-  }, icon('more'));
-  #menu = h('div.choices', { role: 'menu', popover: 'auto', ontoggle: (event) => this.#toggled(event), onkeydown: (event) => this.#pressed(event) });
-  #place = besides(this.#button, this.#menu, { wide: false });
+  #label = '';
+  // Made when it comes to stand on the page: a drawing makes many that are only compared with.
+  #button = null;
+  #menu = null;
+  #place = null;
   // A click on the button closes the menu by itself, and would open it again.
   #closedAt = -Infinity;
 
   connectedCallback() {
-    if (!this.#button.isConnected) this.append(this.#button, this.#menu);
+    if (this.#button) return;
+    this.#button = h('button.plain.compact.square', {
+      type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false', onclick: () => this.#toggle(),
+    }, icon('more'));
+    this.#menu = h('div.choices', { role: 'menu', popover: 'auto', ontoggle: (event) => this.#toggled(event), onkeydown: (event) => this.#pressed(event) });
+    this.#place = besides(this.#button, this.#menu, { wide: false });
+    this.append(this.#button, this.#menu);
+    this.label = this.#label;
   }
 
   disconnectedCallback() {
@@ -24,12 +31,14 @@ class ActionMenu extends HTMLElement {
   }
 
   set label(text) {
+    this.#label = text;
+    if (!this.#button || this.#button.title === text) return;
     this.#button.setAttribute('aria-label', text);
     this.#button.title = text;
   }
 
   focus() {
-    this.#button.focus();
+    this.#button?.focus();
   }
 
   #toggle() {

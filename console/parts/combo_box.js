@@ -23,20 +23,29 @@ class ComboBox extends HTMLElement {
   #active = -1;
   #id = `combo-${++boxes}`;
   #ask = latest(QUIET_MS, (signal, text) => this.#suggestions(signal, text));
-  #input = h('input', {
-    type: 'text', role: 'combobox', autocomplete: 'off', spellcheck: false,
-    'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': this.#id,
-    onfocus: () => this.#entered(),
-    onblur: () => this.#left(),
-    oninput: () => this.#typed(),
-    onkeydown: (event) => this.#pressed(event),
-    onpaste: (event) => this.#pasted(event),
-  });
-  #list = h('ul.choices', { id: this.#id, role: 'listbox', popover: 'manual' });
-  #place = besides(this.#input, this.#list);
+  #says = {};
+  // Made when it comes to stand on the page: a drawing makes many that are only compared with.
+  #input = null;
+  #list = null;
+  #place = null;
 
   connectedCallback() {
-    if (!this.#input.isConnected) this.append(this.#input, this.#list);
+    if (this.#input) return;
+    this.#input = h('input', {
+      type: 'text', role: 'combobox', autocomplete: 'off', spellcheck: false,
+      'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': this.#id,
+      onfocus: () => this.#entered(),
+      onblur: () => this.#left(),
+      oninput: () => this.#typed(),
+      onkeydown: (event) => this.#pressed(event),
+      onpaste: (event) => this.#pasted(event),
+    });
+    this.#list = h('ul.choices', { id: this.#id, role: 'listbox', popover: 'manual' });
+    this.#place = besides(this.#input, this.#list);
+    this.append(this.#input, this.#list);
+    this.#say(this.#says);
+    this.#list.setAttribute('aria-label', this.#says['aria-label'] ?? '');
+    this.#show();
   }
 
   disconnectedCallback() {
@@ -59,33 +68,42 @@ class ComboBox extends HTMLElement {
   }
 
   set label(text) {
-    this.#input.setAttribute('aria-label', text);
-    this.#list.setAttribute('aria-label', text);
+    this.#say({ 'aria-label': text });
+    this.#list?.setAttribute('aria-label', text);
   }
 
   set placeholder(text) {
-    this.#input.placeholder = text ?? '';
+    this.#say({ placeholder: text || null });
   }
 
   set problem(is) {
-    if (is) this.#input.setAttribute('aria-invalid', 'true');
-    else this.#input.removeAttribute('aria-invalid');
+    this.#say({ 'aria-invalid': is ? 'true' : null });
   }
 
   set described(id) {
-    if (id) this.#input.setAttribute('aria-describedby', id);
-    else this.#input.removeAttribute('aria-describedby');
+    this.#say({ 'aria-describedby': id || null });
   }
 
   set mode(mode) {
-    this.#input.inputMode = mode ?? '';
+    this.#say({ inputmode: mode || null });
   }
 
   focus() {
-    this.#input.focus();
+    this.#input?.focus();
+  }
+
+  /** Attributes of the field, null for none. */
+  #say(attributes) {
+    Object.assign(this.#says, attributes);
+    if (!this.#input) return;
+    for (const [name, text] of Object.entries(attributes)) {
+      if (text === null) this.#input.removeAttribute(name);
+      else if (this.#input.getAttribute(name) !== text) this.#input.setAttribute(name, text);
+    }
   }
 
   #show() {
+    if (!this.#input) return;
     const isTyping = document.activeElement === this.#input;
     const text = isTyping ? this.#value : (this.#shown ?? this.#value);
     if (this.#input.value !== text) this.#input.value = text;

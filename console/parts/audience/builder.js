@@ -3,7 +3,7 @@
 
 import { h } from '../../lib/dom.js';
 import { time } from '../../lib/format.js';
-import { canUnwrap, condition, doubled, edited, found, group, inserted, isGroup, moved, removed, unwrapped, wrapped } from '../../lib/audience/model.js';
+import { condition, doubled, edited, found, group, inserted, isGroup, moved, removed, unwrapped, wrapped } from '../../lib/audience/model.js';
 import { DEVICE_KEYS, carried, firstOperator, holdsWithout, keyName, operatorsFor, suits, takesOf, valueName } from '../../lib/audience/operators.js';
 import { clauseInWords } from '../../lib/audience/words.js';
 import { ownZone } from '../../lib/zones.js';
@@ -172,7 +172,7 @@ function actions(node, parent, { root, change }) {
     parent && { text: 'Move down', keys: 'Alt ↓', act: () => next(moved(root(), id, 1)) },
     { text: 'Put into a group', act: () => next(wrapped(root(), id, 'OR')) },
     { text: 'Turn around (none of)', act: () => next(wrapped(root(), id, 'NOT')) },
-    canUnwrap(root(), id) && { text: 'Dissolve this group', act: () => change(unwrapped(root(), id)) },
+    isGroup(node) && (parent || node.children.length === 1) && { text: 'Dissolve this group', act: () => change(unwrapped(root(), id)) },
     { text: 'Duplicate', act: twin },
   ];
   const remove = () => change(removed(root(), id), parent && { id: parent.id, part: 'add' });
