@@ -1,6 +1,7 @@
 // Questions that stand before the page: the platform's own dialog, so that focus and Escape are right.
 
 import { drawn, h } from '../lib/dom.js';
+import { copy } from './pieces.js';
 
 /** Shows a dialog until it is closed; resolves to what it was closed with (null by Escape). `make(close)`
  * answers its contents. */
@@ -85,10 +86,7 @@ export function shownOnce(title, text, secret) {
     h('p', null, text),
     h('div.row', null,
       h('input.mono.grow', { readOnly: true, value: secret, 'aria-label': title, onfocus: (event) => event.target.select() }),
-      h('button', { type: 'button', onclick: async ({ target }) => {
-        await navigator.clipboard?.writeText(secret);
-        target.textContent = 'Copied';
-      } }, 'Copy')),
+      h('button', { type: 'button', onclick: ({ target }) => copy(secret, target, target.previousSibling) }, 'Copy')),
     h('div.row.end', null, h('button.primary', { type: 'button', onclick: () => close(true) }, 'I have kept it')),
   ]);
 }

@@ -38,10 +38,21 @@ export const when = (text) => (text ? h('time.nowrap', { datetime: text, title: 
 export const snippet = (label, text) =>
   h('div.snippet', null,
     h('pre', { 'aria-label': label, tabIndex: 0 }, text),
-    h('button.compact', { type: 'button', onclick: async ({ currentTarget: button }) => {
-      await navigator.clipboard?.writeText(text);
-      button.textContent = 'Copied';
-    } }, 'Copy'));
+    h('button.compact', { type: 'button', onclick: ({ currentTarget: button }) => copy(text, button, button.previousSibling) }, 'Copy'));
+
+/** Copies `text`, and says so on the button. Without a clipboard, which plain HTTP does not have, it marks
+ * `shown`, where the text stands, for the keyboard to copy. */
+export async function copy(text, button, shown) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = 'Copied';
+  } catch {
+    shown.focus();
+    if (shown.select) shown.select();
+    else getSelection().selectAllChildren(shown);
+    button.textContent = 'Press Ctrl C';
+  }
+}
 
 let fields = 0;
 

@@ -1,17 +1,21 @@
 // The frame: navigation, the app that is looked at, whether the feed is live, light or dark.
 
-import { h } from '../lib/dom.js';
+import { also, h } from '../lib/dom.js';
 import { to } from '../lib/router.js';
 import { help } from '../lib/keys.js';
 import { callerName } from '../lib/names.js';
+import { modal } from './dialog.js';
 import { icon } from './icons.js';
+import { snippet } from './pieces.js';
 
+// On a phone five names stand side by side.
+const wideOnly = (text) => h('span.wide-only', null, text);
 const PAGES = [
   ['overview', 'Overview', '/', 'read'],
   ['campaigns', 'Campaigns', '/campaigns', 'read'],
   ['devices', 'Devices', '/devices', 'read'],
-  ['apps', 'Apps and keys', '/apps', 'admin'],
-  ['audit', 'Audit log', '/audit', 'admin'],
+  ['apps', ['Apps', wideOnly(' and keys')], '/apps', 'admin'],
+  ['audit', ['Audit', wideOnly(' log')], '/audit', 'admin'],
 ];
 const LINK_STATES = { live: 'Live', connecting: 'Connecting …', lost: 'Connection lost' };
 const THEME = 'fanfare.theme';
@@ -20,7 +24,7 @@ const THEME = 'fanfare.theme';
 export function shell({ session, feed, choose, signOut }) {
   const can = (scope) => session.scopes.includes(scope) || session.scopes.includes('admin');
   const links = PAGES.filter(([, , , scope]) => can(scope)).map(([name, label, path]) =>
-    h('a', { href: to(path === '/' ? '/' : path) }, icon(name), label));
+    h('a', { href: to(path) }, icon(name), h('span', null, label)));
   const main = h('main.page', { id: 'content', tabIndex: -1 });
   const linkState = h('span.link-state', { role: 'status' }, LINK_STATES.connecting);
   feed.watch(({ state }) => {
@@ -34,9 +38,12 @@ export function shell({ session, feed, choose, signOut }) {
       h('a.brand', { href: to('/') }, h('img', { src: to('/icon.svg'), alt: '' }), 'Fanfare'),
       can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'),
       h('nav', { 'aria-label': 'Pages' }, h('ul', null, links.map((link) => h('li', null, link)))),
-      h('div.foot', null, themeButton(), h('button.plain.compact', { type: 'button', onclick: help }, 'Keyboard'), h('span', null, `Fanfare ${session.version}`))),
+      h('div.foot', null,
+        h('button.plain.compact', { type: 'button', onclick: help }, 'Keyboard', h('kbd', null, '?')),
+        h('a.button.plain.compact', { href: '/docs', target: '_blank', rel: 'noopener' }, 'The API'),
+        h('span', null, `Fanfare ${session.version}`))),
     h('div.main', null,
-      h('header.bar', null, appChoice(session, choose), h('span.grow'), linkState, who(session, signOut)),
+      h('header.bar', null, appChoice(session, choose), h('span.grow'), linkState, themeButton(), who(session, signOut)),
       main));
   return {
     element,
@@ -63,18 +70,30 @@ function appChoice(session, choose) {
 }
 
 function who(session, signOut) {
-  if (session.open) return h('span.badge.warn', { title: 'No key is configured: anybody on this machine may do everything.' }, 'Open');
+  if (session.open) return h('button.badge.warn', { type: 'button', title: 'What this means', onclick: () => explainOpen(session) }, 'Open');
   return h('span.row', null,
     h('span.soft.small.cut.wide-only', null, callerName(session.key_name)),
     h('button.plain.compact', { type: 'button', onclick: signOut }, 'Sign out'));
 }
 
+/** What it means that nobody signed in, and how to change that. */
+const explainOpen = ({ chosen }) => modal('This installation is open', (close) => [
+  h('p', null, 'No key is configured. Whoever is on this machine may do everything, and nobody else is let in.'),
+  h('p', null, 'Before anything real, give the app a secret in the configuration file and start the server again:'),
+  snippet('The lines of the configuration', `[[apps]]\nname = "${chosen ?? 'shop'}"\nsecret = "a long random text"`),
+  h('div.row.end', null, h('button.primary', { type: 'button', onclick: () => close() }, 'Close')),
+]);
+
+const THEMES = { light: 'Light', dark: 'Dark' };
+
 function themeButton() {
-  const button = h('button.plain.compact', { type: 'button' });
+  const button = h('button.plain.compact.square', { type: 'button' });
   const show = (theme) => {
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
-    button.textContent = { light: 'Light', dark: 'Dark' }[theme] ?? 'System colours';
+    const said = `Colours: ${(THEMES[theme] ?? 'As the system').toLowerCase()}`;
+    also(button, { title: said, 'aria-label': said });
+    button.replaceChildren(icon(theme ?? 'system'));
   };
   button.onclick = () => {
     const next = { undefined: 'light', light: 'dark', dark: undefined }[document.documentElement.dataset.theme];
