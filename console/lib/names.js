@@ -31,6 +31,7 @@ export const deviceProvider = (number) => PROVIDER[['', 'fcm', 'apns', 'email'][
 
 /** Who a key's name stands for: the installation's own keys have no names but their places. */
 export function callerName(name) {
+  if (name === 'open') return 'Somebody without a key';
   const place = /^internal\.keys\[(\d+)\]$/.exec(name)?.[1];
   if (place === undefined) return name;
   return place === '0' ? 'Operator' : `Operator ${Number(place) + 1}`;

@@ -12,6 +12,8 @@ import { keys } from './apps/keys.js';
 import { STATES, checkUnknown, providers } from './apps/providers.js';
 
 const EVERYWHERE = { everywhere: true };
+/** Of so many apps in the list providers are asked what they think of the credentials. */
+const ASKED = 10;
 
 export function page({ query: asked, session, renew }) {
   const leaving = new AbortController();
@@ -34,7 +36,7 @@ export function page({ query: asked, session, renew }) {
       state.apps = await get('/apps', { ...EVERYWHERE, signal: leaving.signal });
       state.error = null;
       const chosen = theOne(site);
-      if (chosen) checkUnknown(site, chosen);
+      for (const app of chosen ? [chosen] : state.apps.slice(0, ASKED)) checkUnknown(site, app);
     } catch (error) {
       if (error.name !== 'AbortError') state.error = error;
     }
@@ -68,7 +70,7 @@ function list(apps) {
   return h('section.card.flush', { 'aria-label': 'Apps' }, h('table.app-rows', null,
     h('thead', null, h('tr', null, ['App', 'Providers', 'Keys', 'Made'].map((label) => h('th', { scope: 'col' }, label)))),
     h('tbody', null, apps.map((app) => h('tr', { key: app.name },
-      h('td', null, h('a', { href: to(`/apps?app=${encodeURIComponent(app.name)}`) }, app.name)),
+      h('td', null, h('a.row-link', { href: to(`/apps?app=${encodeURIComponent(app.name)}`) }, app.name)),
       h('td', null, app.providers.length
         ? h('span.row.tight', null, app.providers.map((row) => badge(`${providerName(row.provider)}: ${STATES[row.state]?.name ?? row.state}`, STATES[row.state]?.tone)))
         : h('span.soft', null, 'No credentials')),
@@ -81,7 +83,7 @@ function one(site, app, hasOthers, renew) {
   return [
     pageHead(h('span.device-name', null, app.name),
       [hasOthers && [h('a', { href: to('/apps') }, 'Apps'), ' · '],
-        isConfigured ? 'From the configuration file; its credentials and keys from there are changed there.' : ['Made ', when(app.created_at)]],
+        isConfigured ? 'Set up in the configuration file: what stands there is changed there.' : ['Made ', when(app.created_at)]],
       site.mayManage && !isConfigured && h('button.danger', { type: 'button', onclick: () => deleteApp(app, renew) }, 'Delete')),
     providers(site, app),
     keys(site, app),

@@ -25,7 +25,7 @@ export function page({ query: asked, session }) {
   const view = drawn(() => h('div.stack', null,
     pageHead('Audit log', 'Who did what, newest first.'),
     filters(state, session, choose),
-    entries(state, load),
+    entries(state, load, session.apps.length > 1),
     state.rows?.length > 0 && pager({ start: state.start, size: SIZE, total: state.total, turn: (start) => choose({ start }), what: 'the audit log' })));
   function choose(changes) {
     Object.assign(state, { start: 0 }, changes);
@@ -76,25 +76,25 @@ function filters(state, session, choose) {
       session.chosen && h('option', { value: 'this', selected: !state.everywhere }, session.chosen)), { id: 'which-app' }));
 }
 
-function entries(state, load) {
+function entries(state, load, isOfSeveral) {
   if (state.error) return trouble(state.error, load);
   if (!state.rows) return loading();
   if (!state.rows.length) {
     const isAsked = state.action || state.target;
     return h('div.card', null, empty(isAsked ? 'Nothing like this was done, or it is older than the log keeps.' : 'Nothing was done yet that is worth a line here.'));
   }
-  return h('ol.card.flush.log', null, state.rows.map((entry) => line(entry, state)));
+  return h('ol.card.flush.log', null, state.rows.map((entry) => line(entry, state, isOfSeveral)));
 }
 
-function line(entry, state) {
+function line(entry, state, isOfSeveral) {
   const facts = [
     ['When', new Date(entry.at).toLocaleString('en-GB', { dateStyle: 'full', timeStyle: 'long' })],
-    ['App', entry.app], ['Key', entry.actor.name], ['How', WAYS[entry.actor.via] ?? entry.actor.via], ['From', entry.address], ['Of', entry.target],
+    ['App', entry.app], ['Key', entry.actor.via === 'open' ? null : entry.actor.name], ['How', WAYS[entry.actor.via] ?? entry.actor.via], ['From', entry.address], ['Of', entry.target],
     ...Object.entries(entry.details ?? {}).map(([name, value]) => [name, value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value)]),
   ].filter(([, value]) => value !== null && value !== undefined);
   return h('li', { key: entry.id },
     h('div.log-line', null,
-      h('p.grow', null, sentence(entry, state.titles), state.everywhere && entry.app && !/^(app|provider)\./.test(entry.action) && h('span.soft', null, ` · ${entry.app}`)),
+      h('p.grow', null, sentence(entry, state.titles), isOfSeveral && state.everywhere && entry.app && !/^(app|provider)\./.test(entry.action) && h('span.soft', null, ` · ${entry.app}`)),
       h('time.soft.small.nowrap', { datetime: entry.at }, time(entry.at))),
     h('details', null, h('summary.soft.small', null, 'Details'),
       h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]))));

@@ -24,7 +24,7 @@ export function keys(site, app) {
       ? h('table.key-rows', null,
         h('thead', null, h('tr', null, ['Name', 'May', 'Made', ''].map((label, index) => h('th', { scope: 'col' }, label || h('span.unseen', null, `Actions ${index}`))))),
         h('tbody', null, app.keys.map((key) => row(site, app, key))))
-      : h('p.soft.pad.small', null, 'No key: nobody can call for this app but the installation’s operator.'),
+      : h('p.soft.pad.small', null, site.session.open ? 'No key is needed while the installation is open.' : 'No key: nobody can call for this app but the installation’s operator.'),
     app.key && h('p.soft.small.pad', null, 'Callers show a secret as a bearer token, or by Basic authentication with the user name ', h('code', null, app.key), '.'));
 }
 

@@ -4,7 +4,7 @@ import { path } from '../../lib/api.js';
 import { h } from '../../lib/dom.js';
 import { providerName } from '../../lib/names.js';
 import { confirmed, edited } from '../../parts/dialog.js';
-import { badge, field, when } from '../../parts/pieces.js';
+import { badge, field, snippet, when } from '../../parts/pieces.js';
 import { failed, toast } from '../../parts/toast.js';
 
 /** What providers say of credentials. */
@@ -22,13 +22,26 @@ export function providers(site, app) {
   const isOurs = app.source === 'stored';
   const missing = GIVEN.filter((provider) => !app.providers.some((row) => row.provider === provider));
   return h('section.card', { 'aria-labelledby': 'providers' },
-    h('header', null, h('h2', { id: 'providers' }, 'Providers'), app.source === 'configuration' && h('span.soft.small', null, 'Credentials are in the configuration file')),
+    h('header', null, h('h2', { id: 'providers' }, 'Providers')),
     h('ul.provider-rows', null,
       app.providers.map((row) => provider(site, app, row, isOurs)),
       missing.map((name) => h('li', { key: name },
         h('div.grow', null, title(name), h('p.soft.small', null, 'No credentials: its devices cannot be reached.')),
-        isOurs && h('button', { type: 'button', onclick: () => give(site, app, name) }, 'Give credentials')))));
+        isOurs && h('button', { type: 'button', onclick: () => give(site, app, name) }, 'Give credentials')))),
+    !isOurs && missing.length > 0 && configured(app, missing));
 }
+
+const LINES = {
+  apns: '[apps.apns]\nkey_file = "AuthKey_ABCDE12345.p8"\nkey_id = "ABCDE12345"\nteam_id = "FGHIJ67890"\ntopic = "com.example.shop"\nenvironment = "production"',
+  fcm: '[apps.fcm]\nservice_account_file = "service-account.json"',
+};
+
+/** How an app of the configuration gets what it misses. */
+const configured = (app, missing) =>
+  h('div.stack.tight', null,
+    h('p', null, 'They are given in the configuration file; then the server is started again:'),
+    snippet('The lines of the configuration', [`[[apps]]\nname = "${app.name}"`, ...missing.map((name) => LINES[name])].join('\n\n')),
+    missing.length === GIVEN.length && h('p.soft.small', null, 'None at hand? ', h('code', null, 'fanfare sandbox'), ' plays both providers on this machine, and prints a configuration to start with.'));
 
 const title = (name, state) => h('div.row.tight', null, h('h3', null, providerName(name)), state, h('span.soft.small.wide-only', null, NAMES[name]));
 
@@ -40,7 +53,7 @@ function provider(site, app, row, isOurs) {
     h('div.grow', null,
       title(row.provider, badge(state.name, state.tone)),
       h('p.small', null, state.said, row.reason && [' It says: ', h('strong', null, row.reason)]),
-      h('p.soft.small', null, facts, facts && row.checked_at && ' · ', row.checked_at && ['asked ', when(row.checked_at)])),
+      h('p.soft.small', null, facts, facts && row.checked_at && ' · ', row.checked_at && [facts ? 'asked ' : 'Asked ', when(row.checked_at)])),
     h('div.row', null,
       h('button.compact', { type: 'button', disabled: isChecking, onclick: () => check(site, app, row.provider) }, isChecking ? 'Asking …' : row.state === 'unknown' ? 'Check' : 'Check again'),
       isOurs && GIVEN.includes(row.provider) && [

@@ -3,7 +3,7 @@
 import { drawn, h } from '../../lib/dom.js';
 import { get, path } from '../../lib/api.js';
 import { count, number, time } from '../../lib/format.js';
-import { platformName } from '../../lib/names.js';
+import { callerName, platformName } from '../../lib/names.js';
 import { meaning } from '../../lib/reasons.js';
 import { loading, trouble } from '../pieces.js';
 
@@ -45,7 +45,7 @@ export function timeline(uuid) {
 const list = (events) => (events.length
   ? h('ol.timeline', null, events.map((event) => h('li', { class: TONES[event.event] },
     h('div', null, h('strong', null, nameOf(event)), more(event)),
-    h('small.soft.number', null, time(event.at), event.by && ` by ${event.by}`))))
+    h('small.soft.number', null, time(event.at), event.by && event.by !== 'open' && ` by ${callerName(event.by)}`))))
   : h('p.soft', null, 'Nothing is known of it yet.'));
 
 // A campaign that was taken off the schedule is a draft again: to the log, edited.
