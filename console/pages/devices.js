@@ -42,7 +42,7 @@ export function page({ query: asked, session }) {
   const suggest = suggesting(state, leaving.signal, () => view.draw());
   const view = drawn(() =>
     h('div.stack', null,
-      pageHead('Devices', 'Everything that can be pushed to, and how.'),
+      pageHead('Devices', 'Everything that can be pushed to, and through which provider.'),
       searchForm(state, { look, suggest, draw: () => view.draw() }),
       counts(state),
       found(state, look, session)));
@@ -241,8 +241,8 @@ function found(state, look, session) {
 function row(device) {
   return h('tr', { key: device.id },
     h('td.name', null,
-      h('a.mono', { href: to(`/devices/${encodeURIComponent(device.external_id)}`) }, device.external_id),
-      device.alias && h('small.soft', null, device.alias)),
+      h('a.row-link', { href: to(`/devices/${encodeURIComponent(device.external_id)}`), dir: 'auto' }, device.external_id),
+      device.alias && h('small.soft', { dir: 'auto' }, device.alias)),
     h('td.platform', null, devicePlatform(device.device_platform)),
     h('td.via', null, reach(device)),
     h('td.tags', null, tags([...device.tags])),
@@ -259,7 +259,7 @@ export function reach(device) {
 
 function tags(all) {
   const shown = all.slice(0, 3);
-  return [shown.map((tag) => h('span.chip', null, tag)), all.length > shown.length && h('span.soft.small.nowrap', null, `and ${all.length - shown.length} more`)];
+  return [shown.map((tag) => h('span.chip', { dir: 'auto' }, tag)), all.length > shown.length && h('span.soft.small.nowrap', null, `and ${all.length - shown.length} more`)];
 }
 
 function turning(state, look) {
@@ -269,8 +269,8 @@ function turning(state, look) {
   return h('nav.pager', { 'aria-label': 'Pages of devices' },
     h('span.soft.small.number', { role: 'status' }, state.rows.length ? `${stretch}${total ? ` of ${count(total, 'device')}` : ''}` : 'No more devices'),
     h('div.row', null,
-      h('button.compact', { type: 'button', disabled: !state.after, onclick: look.back }, 'Back'),
-      h('button.compact', { type: 'button', disabled: !state.more, onclick: look.on }, 'On')));
+      h('button.compact', { type: 'button', disabled: !state.after, onclick: look.back }, 'Previous'),
+      h('button.compact', { type: 'button', disabled: !state.more, onclick: look.on }, 'Next')));
 }
 
 function howToRegister(session) {

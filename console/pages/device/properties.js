@@ -4,6 +4,7 @@ import { get, query } from '../../lib/api.js';
 import { h } from '../../lib/dom.js';
 import { TYPES, property, shownValue, typeName, typed } from '../../lib/property.js';
 import { confirmed, edited } from '../../parts/dialog.js';
+import { icon } from '../../parts/icons.js';
 import { field } from '../../parts/pieces.js';
 import { failed, toast } from '../../parts/toast.js';
 
@@ -26,11 +27,11 @@ function table(site, all) {
       site.mayChange && h('th', { scope: 'col' }, h('span.unseen', null, 'Change')))),
     h('tbody', null, all.map(([key, value]) => h('tr', { key },
       h('td', null, h('code', null, key)),
-      h('td.value', null, Array.isArray(value) ? list(value) : shownValue(value)),
+      h('td.value', { dir: 'auto' }, Array.isArray(value) ? list(value) : shownValue(value)),
       h('td.soft.small.wide-only', null, typeName(value)),
       site.mayChange && h('td.end', null, h('div.row.end.nowrap-row', null,
-        h('button.plain.compact', { type: 'button', 'aria-label': `Change ${key}`, onclick: () => change(site, key, value) }, 'Change'),
-        h('button.plain.compact', { type: 'button', 'aria-label': `Remove ${key}`, onclick: () => removeOne(site, key) }, 'Remove')))))));
+        h('button.plain.compact.square', { type: 'button', title: 'Change', 'aria-label': `Change ${key}`, onclick: () => change(site, key, value) }, icon('edit')),
+        h('button.plain.compact.square', { type: 'button', title: 'Remove', 'aria-label': `Remove ${key}`, onclick: () => removeOne(site, key) }, icon('close'))))))));
 }
 
 const list = (values) =>

@@ -28,7 +28,7 @@ export function tags(site) {
     if (tag) change([...new Set([...site.state.device.tags, tag])]);
   };
   const chip = (tag, all) =>
-    h('li.chip', { key: tag }, tag,
+    h('li.chip', { key: tag }, h('span', { dir: 'auto' }, tag),
       site.mayChange && h('button.chip-remove', { type: 'button', 'aria-label': `Remove the tag ${tag}`, onclick: () => change(all.filter((other) => other !== tag)) }, '×'));
   return {
     draw() {
