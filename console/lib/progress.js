@@ -43,7 +43,7 @@ export function shares({ sent, failed, done, expected, status }) {
 /** `1,234 sent, 5 failed, 600 left` */
 export function told({ sent, failed, left, status }) {
   const parts = [`${number(sum(sent))} sent`, `${number(sum(failed))} failed`];
-  if (left !== null && status !== SENT) parts.push(`${number(left)} left`);
+  if (left !== null && status !== SENT) parts.push(`${number(left)} ${status === DELETED ? 'not reached' : 'left'}`);
   return parts.join(', ');
 }
 

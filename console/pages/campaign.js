@@ -2,7 +2,7 @@
 
 import { drawn, h } from '../lib/dom.js';
 import { get, path, post } from '../lib/api.js';
-import { number, sum, time } from '../lib/format.js';
+import { ago, number, sum, time } from '../lib/format.js';
 import { DELETED, DRAFT, QUEUED, SENDING } from '../lib/names.js';
 import { isActive, progress } from '../lib/progress.js';
 import { to } from '../lib/router.js';
@@ -133,7 +133,7 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
   return h('div.stack', null,
     h('nav', { 'aria-label': 'Where this is' }, h('a.small', { href: to('/campaigns') }, 'Campaigns')),
     h('div.campaign-head', null,
-      h('div.row', null, h('h1.breaks', null, record.title || 'Without a title'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
+      h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Without a title'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
       h('p.soft.small', null, subtitle(record, now)),
       can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, session.chosen))),
     error && trouble(error, read),
@@ -144,11 +144,11 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
 
 function subtitle(record, { status }) {
   if (status === DRAFT) return record.scheduled_at ? `Draft, to be sent ${time(record.scheduled_at)}` : 'Draft, not sent to anybody';
-  if (status === QUEUED) return `To be sent ${time(record.scheduled_at)}`;
+  if (status === QUEUED) return `To be sent ${time(record.scheduled_at)}, ${ago(record.scheduled_at)}`;
   if (status === DELETED && !record.launched_at) return `Deleted ${time(record.modified_at)}, sent to nobody`;
   return `Launched ${time(record.launched_at)}${record.rate_limit ? `, at most ${number(record.rate_limit)} a second` : ''}`;
 }
 
-const numbersOf = (account, choose) => h('div.columns.wide', null,
+const numbersOf = (account, choose) => h('div.columns.wide.level', null,
   h('section.card', { 'aria-labelledby': 'platforms' }, h('header', null, h('h2', { id: 'platforms' }, 'By platform')), platformTable(account)),
   h('section.card', { 'aria-labelledby': 'reasons' }, h('header', null, h('h2', { id: 'reasons' }, 'Failures by reason')), reasonList(account.reasons, choose)));

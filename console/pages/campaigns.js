@@ -2,7 +2,7 @@
 
 import { drawn, h } from '../lib/dom.js';
 import { envelope, query } from '../lib/api.js';
-import { time } from '../lib/format.js';
+import { ago, time } from '../lib/format.js';
 import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from '../lib/names.js';
 import { isActive, pace, progress, shares, told } from '../lib/progress.js';
 import { go, remember, to } from '../lib/router.js';
@@ -60,15 +60,23 @@ export function page({ session, feed, query: asked, can }) {
     again = setTimeout(() => ((again = null), read()), AGAIN_MS);
   };
 
-  const head = pageHead('Campaigns', null, can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
+  const head = pageHead('Campaigns', null, can('send') && h('a.button.primary.beside', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
   const view = drawn(() => h('div.stack', null,
     h('div.tabs', { role: 'group', 'aria-label': 'State' }, FILTERS.map(([key, label]) =>
-      h('button.compact', { type: 'button', 'aria-pressed': String(state.filter === key), onclick: () => choose(key) }, label))),
+      h('button.compact', { type: 'button', 'aria-pressed': String(state.filter === key), onclick: () => choose(key) }, label, counted(key, feed.status)))),
     state.error && trouble(state.error, read),
     contents(state, feed.status, can, choose, (start) => move({ start }))));
   const stop = feed.watch(follow);
   read();
   return { title: 'Campaigns', element: [head, view.element], leave: () => (stop(), clearTimeout(again), reading?.abort()) };
+}
+
+/** Of what is under way, how many there are now, as far as the feed tells. */
+const COUNTED = ['sending', 'scheduled', 'paused', 'error'];
+
+function counted(key, status) {
+  const told = COUNTED.includes(key) ? Object.values(status?.campaigns ?? {}).filter((campaign) => statusesOf(key).includes(campaign.status)) : [];
+  return told.length > 0 && h('span.tab-count.number', { 'aria-hidden': 'true' }, told.length);
 }
 
 const known = (filter) => (FILTERS.some(([key]) => key === filter) ? filter : '');
@@ -104,8 +112,8 @@ function line(row, live) {
   const account = progress(row, live);
   return h('tr', { key: row.uuid, onclick: (event) => event.target.closest('a, button') || getSelection().toString() || go(`/campaigns/${row.uuid}`) },
     h('td.campaign-name', null,
-      h('a.row-link', { href: to(`/campaigns/${row.uuid}`) }, row.title || 'Without a title'),
-      h('span.soft.small.cut', null, row.body)),
+      h('a.row-link', { href: to(`/campaigns/${row.uuid}`), dir: 'auto' }, row.title || 'Without a title'),
+      h('span.soft.small.cut', { dir: 'auto' }, row.body)),
     h('td.campaign-state', null, statusBadge(account.status, row.launched_at), row.dry_run && h('span.soft.small', null, ' dry run')),
     h('td.campaign-progress', null, account.status === DRAFT || account.status === QUEUED ? null : [
       bar(told(account), shares(account)),
@@ -115,7 +123,7 @@ function line(row, live) {
 }
 
 function when(row, status) {
-  if (status === QUEUED) return `For ${time(row.scheduled_at)}`;
+  if (status === QUEUED) return `For ${time(row.scheduled_at)}, ${ago(row.scheduled_at)}`;
   if (status === SENT && row.finished_at) return `Sent ${time(row.finished_at)}`;
   if ([SENDING, PAUSED, ERROR].includes(status)) return `Launched ${time(row.launched_at)}`;
   if (status === DELETED) return `${row.launched_at ? 'Stopped' : 'Deleted'} ${time(row.modified_at)}`;

@@ -26,8 +26,8 @@ export function page({ session, feed, past, can }) {
   const limits = limitsTable({ limits: () => feed.status?.limits, editable: can('admin') });
   const steps = firstSteps({ session, feed, can, changed: () => draw() });
   const head = pageHead('Overview', null,
-    can('send') && h('a.button.primary', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
-  const above = drawn(() => h('div.stack', null, connection(feed), !feed.status ? loading() : !steps.areFirst() && tiles(feed.status)));
+    can('send') && h('a.button.primary.beside', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
+  const above = drawn(() => h('div.stack.above', null, connection(feed), !feed.status ? loading() : !steps.areFirst() && tiles(feed.status)));
   const below = drawn(() => (feed.status && !steps.areFirst() ? campaigns(feed.status, can) : h('div', { hidden: true })));
   const providers = drawn(() => providersCard(feed.status));
   const errors = drawn(() => errorsCard(feed.status));
@@ -73,7 +73,7 @@ function campaigns({ campaigns: all }, can) {
   const ended = Object.entries(all ?? {}).filter(([, campaign]) => !ORDER.includes(campaign.status)).slice(0, ENDED_SHOWN);
   const further = rows.length - CAMPAIGNS_SHOWN;
   return h('section.card', { 'aria-labelledby': 'active' },
-    h('header', null, h('h2', { id: 'active' }, 'Active campaigns'), h('a', { href: to('/campaigns') }, 'All campaigns')),
+    h('header', null, h('h2', { id: 'active' }, 'Campaigns under way'), h('a', { href: to('/campaigns') }, 'All campaigns')),
     rows.length + ended.length
       ? h('ul.campaigns', null, [...rows.slice(0, CAMPAIGNS_SHOWN), ...(further > 0 ? [] : ended)].map(([uuid, campaign]) => campaignRow(uuid, campaign)),
         further > 0 && h('li.soft.small', { key: 'further' }, `and ${count(further, 'further campaign')}`))
@@ -83,7 +83,7 @@ function campaigns({ campaigns: all }, can) {
 function campaignRow(uuid, campaign) {
   const account = progress(null, campaign);
   return h('li.campaign', { key: uuid },
-    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`) }, campaign.title || 'Without a title'), statusBadge(account.status)),
+    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`), dir: 'auto' }, campaign.title || 'Without a title'), statusBadge(account.status, campaign.started_at)),
     account.status === QUEUED ? h('p.small.soft', null, 'Waits for its time') : h('div.stack.tight', null,
       bar(`${campaign.title}: ${told(account)}`, shares(account)),
       h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account)))));

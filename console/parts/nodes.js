@@ -13,7 +13,7 @@ export function nodesTable(status) {
   return h('section.card.flush', { 'aria-labelledby': 'nodes' },
     h('header', null, h('h2', { id: 'nodes' }, 'Nodes'), h('span.small.soft', null, `${count(rows.length, 'node')}, ${count(shards, 'shard')} under way`)),
     h('table', null,
-      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Node'), ['A second', 'Shards', 'Restarts'].map((name) => h('th.end', { scope: 'col' }, name)))),
+      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Node'), ['Per second', 'Shards', 'Restarts'].map((name) => h('th.end', { scope: 'col' }, name)))),
       h('tbody', null, rows.map(([id, node]) => row(id, node, now)))));
 }
 

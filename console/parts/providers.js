@@ -16,21 +16,25 @@ export function providersTable(providers, rates) {
 
 function row(key, provider, rate) {
   const [word, tone] = health(provider);
+  const { accepted = 0, failed = 0 } = rate ?? {};
   return h('li', { key },
     h('div.row', null, h('strong.grow.provider-name', { dataset: { line: key } }, providerName(key)), badge(word, tone)),
     trouble(provider),
     h('dl.figures', null,
-      figure('a second', number(rate?.per_second)),
+      figure('per second', number(rate?.per_second)),
       figure('waiting', short(provider.waiting ?? 0)),
       figure('under way', number(provider.in_flight)),
-      figure('half answer within', milliseconds(provider.latency_ms?.p50)),
-      figure('99 % within', milliseconds(provider.latency_ms?.p99)),
-      figure('accepted since start', short(rate?.accepted ?? 0)),
-      figure('failed since start', short(rate?.failed ?? 0)),
-      figure('of them failed', percent(rate?.failed ?? 0, (rate?.accepted ?? 0) + (rate?.failed ?? 0)))));
+      figure('median answer', milliseconds(provider.latency_ms?.p50)),
+      figure('99 % answer within', milliseconds(provider.latency_ms?.p99)),
+      figure('accepted since start', short(accepted)),
+      figure('failed since start', short(failed)),
+      figure('of all failed', percent(failed, accepted + failed), failed > MUCH * (accepted + failed) ? 'bad-text' : null)));
 }
 
-const figure = (name, value) => h('div', null, h('dt', null, name), h('dd', null, value));
+/** A share of failures that somebody should look at. */
+const MUCH = 0.2;
+
+const figure = (name, value, tone) => h('div', null, h('dt', null, name), h('dd', { class: tone }, value));
 
 const milliseconds = (value) => (value === null || value === undefined ? '–' : value < 10 ? `${value.toFixed(1)} ms` : `${number(value)} ms`);
 
@@ -38,7 +42,7 @@ function health({ refused, state }) {
   if (refused) return ['Refuses our credentials', 'bad'];
   if (state === 'open') return ['Out of order', 'bad'];
   if (state === 'half_open') return ['Being tried again', 'warn'];
-  return ['Working', 'good'];
+  return ['Answers', 'good'];
 }
 
 function trouble({ reason, retry_at: retryAt }) {

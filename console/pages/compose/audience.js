@@ -40,7 +40,7 @@ function card(parts) {
   return h('section.card.whom', { 'aria-label': 'Audience' },
     h('header', null, h('h2', null, 'Audience'), modes(parts)),
     state.mode === 'text' ? asText(parts) : asConditions(parts),
-    h('p.in-words', null, audienceInWords(draft.form.audience)),
+    draft.form.audience && h('p.in-words', null, audienceInWords(draft.form.audience)),
     reached(parts),
     why(parts));
 }
@@ -167,7 +167,7 @@ function sampled(reach, draw) {
     draw();
   };
   return h('details.sample', { open: Boolean(reach.sampleOpen), ontoggle: toggle },
-    h('summary', null, `Some of them`),
+    h('summary', null, 'Some of them'),
     reach.sampleOpen && h('div.scroll', { tabIndex: 0, role: 'region', 'aria-label': 'Some of the devices that match' },
       h('table', null,
         h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Device'), h('th', { scope: 'col' }, 'Platform'), h('th', { scope: 'col' }, 'Last seen'), h('th', { scope: 'col' }, h('span.hidden-text', null, 'Why it matches')))),

@@ -1,6 +1,7 @@
 // What the campaign says, and the options it travels with.
 
 import { h } from '../../lib/dom.js';
+import { count } from '../../lib/format.js';
 import { field } from '../../parts/pieces.js';
 import { icon } from '../../parts/icons.js';
 import { UNITS } from './content.js';
@@ -18,9 +19,9 @@ function text(draft, name, label, more, hint) {
 export const message = (draft) =>
   h('section.card', { 'aria-label': 'Message' },
     h('header', null, h('h2', null, 'Message')),
-    text(draft, 'title', 'Title', { maxLength: 1000, autofocus: !draft.form.title, required: true }),
+    text(draft, 'title', 'Title', { dir: 'auto', maxLength: 1000, autofocus: !draft.form.title, required: true }),
     field('Text', (id) => h('textarea', {
-      id, value: draft.form.body, maxLength: 4000, rows: 3, required: true, oninput: ({ target }) => draft.change({ body: target.value }),
+      id, dir: 'auto', value: draft.form.body, maxLength: 4000, rows: 3, required: true, oninput: ({ target }) => draft.change({ body: target.value }),
     }), { id: 'compose-body', problem: draft.problems.body }),
     text(draft, 'deep_link', 'Link', { inputMode: 'url', placeholder: 'shop://orders/1 or https://…' }, 'What opens on a tap.'),
     h('div.columns', null,
@@ -53,13 +54,13 @@ function options(draft) {
 /** The options that were chosen, in short. */
 function chosen({ time_to_live, unit, priority: urgency, rate_limit, collapse_id, sound, badge, data: pairs, dry_run }) {
   const said = [
-    time_to_live && `kept ${time_to_live} ${unit}`,
+    time_to_live && `kept ${time_to_live} ${time_to_live === '1' ? unit.slice(0, -1) : unit}`,
     urgency === 'normal' && 'normal priority',
     rate_limit && `${rate_limit} a second`,
     collapse_id && `collapse id ${collapse_id}`,
     sound && `sound ${sound}`,
     badge && `badge ${badge}`,
-    pairs.some(({ key }) => key) && `${pairs.filter(({ key }) => key).length} data`,
+    pairs.some(({ key }) => key) && count(pairs.filter(({ key }) => key).length, 'pair of data', 'pairs of data'),
     dry_run && 'dry run',
   ];
   return said.filter(Boolean).join(', ');

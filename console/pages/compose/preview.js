@@ -64,8 +64,8 @@ export const preview = (draft, sizes, app) =>
 
 const device = (name, shown) => h('figure.device', null, h('figcaption.soft.small', null, name), shown);
 
-const title = (form) => h('strong', { class: form.title ? null : 'missing' }, form.title || 'Title');
-const body = (form) => h('p', { class: form.body ? null : 'missing' }, form.body || 'Text');
+const title = (form) => h('strong', { dir: 'auto', class: form.title ? null : 'missing' }, form.title || 'Title');
+const body = (form) => h('p', { dir: 'auto', class: form.body ? null : 'missing' }, form.body || 'Text');
 
 const ios = (form, app) =>
   h('div.screen.ios', null,

@@ -16,7 +16,7 @@ export function progressCard(record, account) {
       tile('Sent', number(sum(account.sent)), account.done ? `${percent(sum(account.sent), account.done)} of those done` : null),
       tile('Failed', number(sum(account.failed)), account.done ? `${percent(sum(account.failed), account.done)} of those done` : null),
       account.status === SENT ? took(record) : left(account),
-      account.status === SENDING && tile('A second', number(account.rate), record.rate_limit ? `at most ${number(record.rate_limit)}` : 'no limit of its own')));
+      account.status === SENDING && tile('Per second', number(account.rate), record.rate_limit ? `at most ${number(record.rate_limit)}` : 'no limit of its own')));
 }
 
 function headline(record, { status, done, expected, eta, left: rest }) {
@@ -29,6 +29,7 @@ function headline(record, { status, done, expected, eta, left: rest }) {
     case ERROR:
       return 'Stopped by an error';
     case SENT:
+      if (!done) return 'No device matched its conditions';
       return record.finished_at ? `Sent ${time(record.finished_at)}` : 'Sent';
     case DELETED:
       return 'Stopped; nothing more is sent';
@@ -46,11 +47,11 @@ function took({ launched_at: from, finished_at: to, round }) {
 }
 
 /** Sent and failed by platform. */
-export function platformTable({ sent, failed }) {
+export function platformTable({ sent, failed, status }) {
   const platforms = [...new Set([...Object.keys(sent), ...Object.keys(failed)])].filter((key) => sent[key] || failed[key]);
-  if (!platforms.length) return h('p.soft', null, 'No device has its outcome yet.');
+  if (!platforms.length) return h('p.soft', null, status === SENT ? 'It went to no device.' : 'No device has its outcome yet.');
   return h('table', null,
-    h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Platform'), ['Sent', 'Failed', 'Of these'].map((name) => h('th.end', { scope: 'col' }, name)))),
+    h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Platform'), ['Sent', 'Failed', 'Share failed'].map((name) => h('th.end', { scope: 'col' }, name)))),
     h('tbody', null, platforms.map((key) => h('tr', { key },
       h('td', null, key === 'unknown' ? 'Other' : platformName(key)),
       h('td.end', null, number(sent[key])),
