@@ -9,13 +9,13 @@ import { edited, shownOnce } from '../parts/dialog.js';
 import { badge, empty, field, loading, pageHead, trouble, when } from '../parts/pieces.js';
 import { failed, toast } from '../parts/toast.js';
 import { keys } from './apps/keys.js';
-import { STATES, providers } from './apps/providers.js';
+import { STATES, checkUnknown, providers } from './apps/providers.js';
 
 const EVERYWHERE = { everywhere: true };
 
 export function page({ query: asked, session, renew }) {
   const leaving = new AbortController();
-  const state = { apps: null, error: null, name: asked.get('app'), checking: new Set() };
+  const state = { apps: null, error: null, name: asked.get('app'), checking: new Set(), asked: new Set() };
   const site = {
     session, state, signal: leaving.signal,
     mayManage: session.operator,
@@ -33,6 +33,8 @@ export function page({ query: asked, session, renew }) {
     try {
       state.apps = await get('/apps', { ...EVERYWHERE, signal: leaving.signal });
       state.error = null;
+      const chosen = theOne(site);
+      if (chosen) checkUnknown(site, chosen);
     } catch (error) {
       if (error.name !== 'AbortError') state.error = error;
     }
@@ -47,13 +49,19 @@ function shown(site, renew) {
   const create = site.mayManage && h('button.primary', { type: 'button', onclick: () => createApp(renew) }, 'Create an app');
   if (error) return [pageHead('Apps and keys'), trouble(error, site.load)];
   if (!apps) return [pageHead('Apps and keys'), loading()];
-  const chosen = name ? apps.find((app) => app.name === name) : apps.length === 1 && !site.mayManage && apps[0];
+  const chosen = theOne(site);
   if (chosen) return one(site, chosen, apps.length > 1 || site.mayManage, renew);
   if (name) return [pageHead('Apps and keys'), h('div.card', null, empty('There is no app of this name, or it is not yours.', h('a', { href: to('/apps') }, 'All apps')))];
   return [
     pageHead('Apps and keys', 'An app has devices, campaigns, credentials and keys of its own.', create),
     apps.length ? list(apps) : h('div.card', null, empty('There is no app yet. An app is what devices register with and campaigns are sent for.')),
   ];
+}
+
+/** The app that the page is about, unless it is about all of them. */
+function theOne({ state: { apps, name }, mayManage }) {
+  if (name) return apps.find((app) => app.name === name);
+  return apps.length === 1 && !mayManage ? apps[0] : null;
 }
 
 function list(apps) {

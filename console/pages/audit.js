@@ -94,7 +94,7 @@ function line(entry, state) {
   ].filter(([, value]) => value !== null && value !== undefined);
   return h('li', { key: entry.id },
     h('div.log-line', null,
-      h('p.grow', null, sentence(entry, state.titles), state.everywhere && entry.app && h('span.soft', null, ` · ${entry.app}`)),
+      h('p.grow', null, sentence(entry, state.titles), state.everywhere && entry.app && !/^(app|provider)\./.test(entry.action) && h('span.soft', null, ` · ${entry.app}`)),
       h('time.soft.small.nowrap', { datetime: entry.at }, time(entry.at))),
     h('details', null, h('summary.soft.small', null, 'Details'),
       h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]))));

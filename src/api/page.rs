@@ -28,7 +28,8 @@ impl Page {
         F::Output: Responder + 'static,
     {
         let shown = web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
-        let resource = web::resource(path).route(shown.to(handler));
+        let resource = web::resource(path).app_data(Dialect::Operations);
+        let resource = resource.route(shown.to(handler));
         Self { path, resource: resource.default_service(web::to(no_such_method)) }
     }
 }

@@ -18,7 +18,8 @@ use crate::{
     },
     engine::EngineHandle,
     storage::{
-        AudienceCount, DeviceQuery, DeviceStore, Event, EventKind, EventQuery, Found, Stores,
+        AudienceCount, DeviceQuery, DeviceStore, Event, EventKind, EventQuery, Found, Restored,
+        Stores,
     },
 };
 
@@ -162,7 +163,7 @@ impl Devices {
     }
 
     /// Undoes the giving up of a device's token; one that was not given up stays as it is.
-    pub async fn restore(&self, app: &AppName, external_id: &str) -> Result<Device> {
+    pub async fn restore(&self, app: &AppName, external_id: &str) -> Result<Restored> {
         let restored = self.stores.devices.restore(app, external_id).await?;
         restored.ok_or_else(|| unknown(external_id))
     }

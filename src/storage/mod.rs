@@ -92,6 +92,15 @@ pub struct PruneOrder {
     pub reason: Reason,
 }
 
+/// A device that was to be restored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Restored {
+    /// The device as it is now.
+    pub device: Device,
+    /// Whether it was pruned before.
+    pub changed: bool,
+}
+
 /// Devices and their audience index.
 #[async_trait]
 pub trait DeviceStore: Send + Sync {
@@ -160,7 +169,7 @@ pub trait DeviceStore: Send + Sync {
     /// device. One that is not pruned stays as it is; one whose token another device took since is a
     /// conflict. `registered_at` stays, so that a provider that calls the token gone is believed again.
     /// Durable when this returns.
-    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Device>>;
+    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Restored>>;
 }
 
 /// What `list` is sorted by, first key first.

@@ -99,6 +99,11 @@ fn the_console_finds_explains_and_changes_devices() {
 }
 
 #[test]
+fn the_console_conducts_campaigns_and_shows_them_live() {
+    Worked::start().run("campaigns.mjs");
+}
+
+#[test]
 fn apps_keys_and_credentials_are_made_and_ended_in_the_console() {
     Worked::start().run("apps.mjs");
 }

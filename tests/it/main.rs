@@ -17,6 +17,7 @@ mod mongo;
 mod moxie;
 mod native_api;
 mod nodes;
+mod openapi;
 mod push_server;
 mod storage_contract;
 mod supervision;

@@ -18,13 +18,15 @@ use crate::support::{
 };
 
 const DEVICES: usize = 4_000;
-const FAULTS: [&str; 6] = [
+const FAULTS: [&str; 8] = [
     "--fail",
-    "apns:400:BadTopic:0.03",
+    "apns:400:BadPriority:0.03",
     "--fail",
     "fcm:404:UNREGISTERED:0.02",
     "--fail",
     "fcm:503:UNAVAILABLE:0.02",
+    "--fail-times",
+    "1",
 ];
 const QUICK: &str = "[limits]\nfcm_per_second = 0\nbackoff_base_ms = 20\nbackoff_max_ms = 200\n";
 const KEY: &str = "an-internal-key-1";

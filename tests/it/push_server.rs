@@ -11,7 +11,7 @@ use crate::support::{
     mongod::Mongod,
     npm,
     server::{Answer, Server},
-    wire_case,
+    wire_case::{self, Saved, Story},
 };
 
 const TENANT_SECRET: &str = "the-tenant-secret-of-the-tests";
@@ -111,9 +111,27 @@ fn message(id: &str) -> Value {
     json!({ "id": id, "payload": { "topic": "t", "flags": 17, "blob": "b" } })
 }
 
-/// Runs the wire cases with faults that they count on: tokens that begin with `dead`, `bad0`, `down-`.
+/// Runs the wire cases.
 fn cases(besides: impl Fn() -> BTreeMap<String, String>) {
     let site = Site::start();
+    let (known, settings) = prepared(&site, besides);
+    let wrong = wire_case::run_all_knowing("push_server", settings, &known);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the servers of the wire cases answer.
+pub fn stories() -> Vec<Story> {
+    let site = Site::start();
+    let (known, settings) = prepared(&site, BTreeMap::new);
+    wire_case::stories("push_server", settings, &known)
+}
+
+/// Sets the faults that the wire cases count on: tokens that begin with `dead`, `bad0`, `down-`. What the
+/// cases may name, and their settings.
+fn prepared(
+    site: &Site,
+    besides: impl Fn() -> BTreeMap<String, String>,
+) -> (Saved, impl Fn() -> BTreeMap<String, String>) {
     let apns = [rule("dead", 410, "Unregistered"), rule("bad0", 400, "BadDeviceToken")];
     let fcm = [rule("down-", 503, "UNAVAILABLE")];
     let faults = json!({ "apns": { "rules": apns }, "fcm": { "rules": fcm } });
@@ -123,14 +141,13 @@ fn cases(besides: impl Fn() -> BTreeMap<String, String>) {
         ("topic", site.configured("[apps.apns]", "topic")),
     ];
     let saved = saved.map(|(name, value)| (name.to_owned(), Value::from(value))).into();
-    let settings = || {
+    let settings = move || {
         let mut settings = site.settings();
         settings.remove("DIALECTS__PUSH_SERVER__TENANT_SECRET");
         settings.extend(besides());
         settings
     };
-    let wrong = wire_case::run_all_knowing("push_server", settings, &saved);
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    (saved, settings)
 }
 
 #[test]

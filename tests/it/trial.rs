@@ -52,6 +52,12 @@ fn a_test_send_reaches_the_named_devices_alone_and_counts_for_nothing() {
 
     let now = house.notification(&uuid);
     assert_eq!((settled(&now), &now["status"]), (0, &json!(0)));
+    let timeline = house.api().get(&format!("/notifications/{uuid}/timeline")).expect("told");
+    let tested = timeline.as_array().expect("rows").iter().filter(|row| row["event"] == "tested");
+    let details: Vec<_> = tested.map(|row| row["details"]["accepted"].clone()).collect();
+    assert_eq!(details, [json!(2), json!(1), json!(1), json!(2)]);
+    let log = house.api().get("/audit?action=device.restored").expect("listed");
+    assert_eq!((log.as_array().map(Vec::len), &log[0]["target"]), (Some(1), &json!(android)));
     let history = house.api().get(&format!("/devices/{ios}/notifications")).expect("answered");
     assert_eq!(history["total"], 0);
     let before = house.requests();

@@ -12,7 +12,7 @@ export const STATES = {
   ok: { name: 'Accepted', tone: 'good', said: 'The provider takes the credentials.' },
   refused: { name: 'Refused', tone: 'bad', said: 'The provider refuses the credentials; nothing is sent through it.' },
   out_of_order: { name: 'Out of order', tone: 'warn', said: 'The provider does not answer as it should. It is asked again by itself.' },
-  unknown: { name: 'Not asked yet', tone: 'quiet', said: 'Nothing was sent through it since the start.' },
+  unknown: { name: 'Not asked yet', tone: 'quiet', said: 'Nobody has asked yet whether the provider takes the credentials.' },
 };
 const GIVEN = ['apns', 'fcm'];
 const NAMES = { apns: 'Apple Push Notification service', fcm: 'Firebase Cloud Messaging', email: 'Mail server' };
@@ -42,22 +42,31 @@ function provider(site, app, row, isOurs) {
       h('p.small', null, state.said, row.reason && [' It says: ', h('strong', null, row.reason)]),
       h('p.soft.small', null, facts, facts && row.checked_at && ' · ', row.checked_at && ['asked ', when(row.checked_at)])),
     h('div.row', null,
-      h('button.compact', { type: 'button', disabled: isChecking, onclick: () => check(site, app, row.provider) }, isChecking ? 'Asking …' : 'Check again'),
+      h('button.compact', { type: 'button', disabled: isChecking, onclick: () => check(site, app, row.provider) }, isChecking ? 'Asking …' : row.state === 'unknown' ? 'Check' : 'Check again'),
       isOurs && GIVEN.includes(row.provider) && [
         h('button.compact', { type: 'button', onclick: () => give(site, app, row.provider, row) }, 'Replace'),
         h('button.compact.danger', { type: 'button', onclick: () => take(site, app, row.provider) }, 'Remove')]));
 }
 
-async function check(site, app, name) {
+/** Asks, once for a page, the providers of which nobody knows what they think. */
+export function checkUnknown(site, app) {
+  const unknown = app.providers.filter((row) => row.state === 'unknown' && !site.state.asked.has(`${app.name}/${row.provider}`));
+  for (const { provider: name } of unknown) {
+    site.state.asked.add(`${app.name}/${name}`);
+    check(site, app, name, true);
+  }
+}
+
+async function check(site, app, name, quiet = false) {
   const mark = `${app.name}/${name}`;
   site.state.checking.add(mark);
   site.draw();
   try {
     const row = await site.change('POST', path`/apps/${app.name}/providers/${name}/:check`, {});
     const state = STATES[row.state] ?? { name: row.state };
-    toast(`${providerName(name)}: ${state.name}.`, row.state === 'ok' ? undefined : 'bad');
+    if (!quiet) toast(`${providerName(name)}: ${state.name}.`, row.state === 'ok' ? undefined : 'bad');
   } catch (error) {
-    failed(error);
+    if (!quiet) failed(error);
   }
   site.state.checking.delete(mark);
   site.draw();

@@ -50,11 +50,15 @@ export const ACTIONS = {
   },
 };
 
+// What the log calls whoever showed a key that nobody knows.
+const UNKNOWN = 'unknown';
+
 const ALL = Object.assign({}, ...Object.values(ACTIONS));
 
 /** What an entry says: who did what. */
 export function sentence(entry, titles) {
   const known = ALL[entry.action];
-  const who = h('strong', null, callerName(entry.actor.name) || known?.nobody || 'Somebody');
+  const isKnown = entry.actor.name && !(known?.nobody && entry.actor.name === UNKNOWN);
+  const who = h('strong', null, isKnown ? callerName(entry.actor.name) : (known?.nobody ?? 'Somebody'));
   return [who, ' ', known ? known.said(entry, titles) : `${entry.action} ${entry.target ?? ''}`, '.'];
 }

@@ -30,12 +30,13 @@ use crate::domain::{
 const NAMED_APP: &str = "X-Fanfare-App";
 
 /// Who calls and on which app: by a key, a cookie, or, where calls need none, nothing. An operator names
-/// the app in `X-Fanfare-App`, a websocket in the query, `app=`.
+/// the app in `X-Fanfare-App`, a websocket in the query, `app=`; without keys there is one to mean.
 pub async fn caller(request: &HttpRequest, state: &ApiState) -> Result<Arc<Principal>> {
     let identity = identity(request, state).await?;
     let named = named_app(request, state, &identity)?;
     let missing = || Error::invalid(NAMED_APP, "is missing: an operator says on which app it acts");
-    let app = named.or_else(|| identity.home.clone()).ok_or_else(missing)?;
+    let only = || state.keyring.open().and_then(|open| open.home.clone());
+    let app = named.or_else(|| identity.home.clone()).or_else(only).ok_or_else(missing)?;
     Ok(Arc::new(identity.acting_on(app)))
 }
 

@@ -25,8 +25,14 @@ pub async fn of_cookie(
     let Some(session) = state.services.sessions.find(token, Timestamp::now()).await? else {
         return Ok(None);
     };
-    let holder = state.keyring.holder(session.key(), |secret| session.was_begun_with(secret));
-    let Some(holder) = holder else {
+    let holder = || state.keyring.holder(session.key(), |secret| session.was_begun_with(secret));
+    let mut known = holder();
+    if known.is_none() {
+        // Another node may have made the key a moment ago.
+        state.services.apps.follow().await?;
+        known = holder();
+    }
+    let Some(holder) = known else {
         state.services.sessions.end(&session).await?;
         return Ok(None);
     };

@@ -17,10 +17,9 @@ pub use operations::parts;
 
 use super::{
     native::at,
+    observe::Dialect,
     table::{Entry, Listed, Table},
 };
-
-use crate::api::observe::Dialect;
 
 /// Puts the console on `config`.
 pub fn mount(config: &mut ServiceConfig) {
@@ -29,11 +28,12 @@ pub fn mount(config: &mut ServiceConfig) {
 
 /// Every path; `operations` describes those that are no files.
 pub fn table() -> Table {
-    let session = at("/console/session").get(session::show).post(session::begin);
+    let session = at("/console/session").counted_as(Dialect::Console);
+    let session = session.get(session::show).post(session::begin).delete(session::end);
     let files = |path, resource| Files { path, resource };
     let root = web::resource("/").guard(assets::is_browser()).to(assets::to_console);
     Table::default()
-        .service(session.delete(session::end))
+        .service(session)
         .service(at("/status").get(watch::status))
         .service(at("/ws/status").get(watch::watch))
         .service(files("/", root))

@@ -11,7 +11,7 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 
-pub use operation::{Operation, delete, get, post, put};
+pub use operation::{Operation, delete, get, patch, post, put};
 pub use shape::{Shape, choice, integer, json_object, text, text_list};
 
 /// A parameter of paths, or a header: its name, what it is, an example.

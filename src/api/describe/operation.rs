@@ -49,6 +49,11 @@ pub fn put(path: &'static str, id: &'static str, summary: &'static str) -> Opera
     Operation::new(HttpMethod::Put, path, id, summary)
 }
 
+/// PATCH
+pub fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(HttpMethod::Patch, path, id, summary)
+}
+
 /// DELETE
 pub fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
     Operation::new(HttpMethod::Delete, path, id, summary)

@@ -40,14 +40,14 @@ impl ApiError {
     }
 }
 
-/// The answer to a request whose key is one of the installation's own.
-pub fn refused_internal(error: Error) -> HttpResponse {
-    ApiError::internal(error).error_response()
-}
-
 /// The answer to a request that is none of the native API's, refused as it would refuse it.
 pub fn refused(error: Error) -> HttpResponse {
     ApiError::from(error).error_response()
+}
+
+/// The answer to a request whose key is one of the installation's own.
+pub fn refused_internal(error: Error) -> HttpResponse {
+    ApiError::internal(error).error_response()
 }
 
 impl ResponseError for ApiError {

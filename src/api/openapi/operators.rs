@@ -1,7 +1,7 @@
 //! The operators' pages, and the document's own.
 
 use serde_json::json;
-use utoipa::openapi::{ObjectBuilder, schema::Type};
+use utoipa::openapi::{ObjectBuilder, SecurityRequirement, schema::Type};
 
 use crate::api::{
     describe::{Operation, Part, Shape, choice, get, text, text_list},
@@ -12,7 +12,7 @@ use crate::api::{
 pub fn part() -> Part {
     Part {
         name: "Operators",
-        about: "For operators and load balancers. Nothing here needs a key.".to_owned(),
+        about: "For operators and load balancers.".to_owned(),
         prefix: String::new(),
         access: Vec::new(),
         headers: Vec::new(),
@@ -32,6 +32,11 @@ fn operations() -> Vec<Operation> {
             .answers("The store answers and the providers take the credentials.", readiness("ready", json!([])))
             .answers_with(503, "It cannot, for these reasons.",
                 Some(readiness("not ready", json!(["the store does not answer"])))),
+        get("/metrics", "get_metrics", "What Prometheus reads")
+            .about("For whoever asks on this machine itself, and elsewhere with one of the internal keys.")
+            .access(vec![SecurityRequirement::default(), server_key()])
+            .answers("The figures.", figures())
+            .refuses(&[403]),
         get("/openapi.json", "get_document", "This document")
             .answers("The document.", document())
             .refuses(&[403]),
@@ -42,6 +47,14 @@ fn operations() -> Vec<Operation> {
             .answers("The file.", page().sent_as("*/*"))
             .refuses(&[403, 404]),
     ]
+}
+
+fn server_key() -> SecurityRequirement {
+    SecurityRequirement::new("server_key", Vec::<String>::new())
+}
+
+fn figures() -> Shape {
+    Shape::plain(text(None), json!("fanfare_up 1\n")).sent_as("text/plain")
 }
 
 fn health() -> Shape {

@@ -19,7 +19,7 @@ use crate::{
         ids::{AppName, DeviceId},
         timestamp::Timestamp,
     },
-    storage::{AudienceCount, DeviceQuery, DeviceStore, Found, PruneOrder},
+    storage::{AudienceCount, DeviceQuery, DeviceStore, Found, PruneOrder, Restored},
 };
 
 #[async_trait]
@@ -129,7 +129,7 @@ impl DeviceStore for Embedded {
         self.inner.writer.write(job).await
     }
 
-    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Device>> {
+    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Restored>> {
         let Some(app) = self.inner.apps.find(app) else { return Ok(None) };
         let external_id = external_id.to_owned();
         self.inner.writer.write(move |work| register::restore(work, app, &external_id)).await

@@ -19,7 +19,7 @@ use crate::{
         ids::DeviceId,
         timestamp::Timestamp,
     },
-    storage::{PruneOrder, blank::blank},
+    storage::{PruneOrder, Restored, blank::blank},
 };
 
 static FIND: LazyLock<String> =
@@ -113,15 +113,19 @@ pub(super) fn prune(
 }
 
 /// Undoes a pruning; none where there is no such device.
-pub(super) fn restore(work: &mut Work<'_>, app: u32, external_id: &str) -> Result<Option<Device>> {
+pub(super) fn restore(
+    work: &mut Work<'_>,
+    app: u32,
+    external_id: &str,
+) -> Result<Option<Restored>> {
     let Some(old) = find(work, app, external_id)? else { return Ok(None) };
     if old.pruned.is_none() {
-        return Ok(Some(old));
+        return Ok(Some(Restored { device: old, changed: false }));
     }
     let mut device = old.clone();
     device.restore()?;
     replace(work, app, old, &device)?;
-    Ok(Some(device))
+    Ok(Some(Restored { device, changed: true }))
 }
 
 /// Replaces what can change of a device, its token apart, by what it is to be.

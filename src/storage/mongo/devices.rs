@@ -27,7 +27,7 @@ use crate::{
         ids::{AppName, DeviceId},
         timestamp::Timestamp,
     },
-    storage::{AudienceCount, DeviceQuery, DeviceStore, Found, PruneOrder},
+    storage::{AudienceCount, DeviceQuery, DeviceStore, Found, PruneOrder, Restored},
 };
 
 #[async_trait]
@@ -167,7 +167,7 @@ impl DeviceStore for Mongo {
         .await
     }
 
-    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Device>> {
+    async fn restore(&self, app: &AppName, external_id: &str) -> Result<Option<Restored>> {
         let Some(app) = self.app(app).await? else { return Ok(None) };
         let external_id = external_id.to_owned();
         self.run(|core| async move { restore(&core, app, &external_id).await }).await
@@ -185,20 +185,20 @@ impl Mongo {
     }
 }
 
-async fn restore(core: &Core, app: i32, external_id: &str) -> Result<Option<Device>> {
+async fn restore(core: &Core, app: i32, external_id: &str) -> Result<Option<Restored>> {
     let there = doc! { "$exists": true };
     let filter = doc! { "a": app, "x": external_id, "g": &there, "t": there };
     let change = doc! { "$unset": { "g": true }, "$inc": { "v": 1_i64 } };
     let writes = [update(filter, change, false)];
     let done = write(&core.database, DEVICES, Kind::Update, &writes, Wait::Majority).await;
-    done.or_failed("restore a device")?;
+    let changed = done.or_failed("restore a device")?.n > 0;
     let found = all(core, doc! { "a": app, "x": external_id }, 0, 1).await?;
     let Some(mut device) = found.into_iter().next() else { return Ok(None) };
     // Pruned all the same: its token was gone, or it was pruned anew a moment ago.
     if device.pruned.is_some() && device.push_token.is_none() {
         device.restore()?;
     }
-    Ok(Some(device))
+    Ok(Some(Restored { device, changed }))
 }
 
 /// Devices in the order of their numbers.

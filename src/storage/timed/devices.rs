@@ -9,7 +9,7 @@ use crate::{
         ids::{AppName, DeviceId},
         timestamp::Timestamp,
     },
-    storage::{AudienceCount, DeviceQuery, DeviceStore, Found, PruneOrder},
+    storage::{AudienceCount, DeviceQuery, DeviceStore, Found, PruneOrder, Restored},
 };
 
 timed! { DeviceStore, DeviceTimes:
@@ -22,6 +22,6 @@ timed! { DeviceStore, DeviceTimes:
     search(app: &AppName, query: &DeviceQuery) -> Found<Device>;
     count(app: &AppName, clause: Option<&Clause>, configured: &[SendPlatform], now: Timestamp) -> AudienceCount;
     reaches_any(app: &AppName, clause: Option<&Clause>, configured: &[SendPlatform], now: Timestamp) -> bool;
-    restore(app: &AppName, external_id: &str) -> Option<Device>;
+    restore(app: &AppName, external_id: &str) -> Option<Restored>;
     prune(app: &AppName, orders: Vec<PruneOrder>, now: Timestamp) -> u64;
 }

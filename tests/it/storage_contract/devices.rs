@@ -14,7 +14,7 @@ use fanfare::{
         outcome::Reason,
         tally::PlatformCounts,
     },
-    storage::{DeviceQuery, DeviceStore, PruneOrder},
+    storage::{DeviceQuery, DeviceStore, PruneOrder, Restored},
 };
 
 use crate::support::stores::{
@@ -188,16 +188,18 @@ pub async fn pruning_spares_a_newer_token(backend: &impl Backend) {
 pub async fn a_pruning_can_be_undone(backend: &impl Backend) {
     let store = backend.open().await.devices;
     let restore = async |name: &str| store.restore(&app(), name).await;
+    let as_is = |device: &Device| Restored { device: device.clone(), changed: false };
+    let back = |device: &Device| Restored { device: device.clone(), changed: true };
     assert_eq!(restore("a").await.expect("answered"), None);
     let (a, b) = (put(&*store, ios("a")).await, put(&*store, ios("b")).await);
-    assert_eq!(restore("a").await.expect("not pruned"), Some(a.clone()));
+    assert_eq!(restore("a").await.expect("not pruned"), Some(as_is(&a)));
     let prune = async |device: &Device| {
         let token = device.push_token.clone().expect("a token").into();
         let order = PruneOrder { device: device.id, token, reason: Reason::new("Unregistered") };
         store.prune(&app(), vec![order], NOW).await.expect("pruned")
     };
     assert_eq!((prune(&a).await, prune(&b).await), (1, 1));
-    assert_eq!(restore("a").await.expect("restored"), Some(a.clone()));
+    assert_eq!(restore("a").await.expect("restored"), Some(back(&a)));
     let count = async || store.count(&app(), None, &[SendPlatform::Apns], NOW).await;
     let counted = count().await.expect("counted");
     assert_eq!(counted.providers, BTreeMap::from([(SendPlatform::Apns, 1)]));
@@ -209,7 +211,7 @@ pub async fn a_pruning_can_be_undone(backend: &impl Backend) {
     assert!(message.contains("another device"), "{message}");
     let kept = store.get(&app(), "b").await.expect("answered").expect("there");
     assert!(kept.pruned.is_some() && kept.push_token.is_none());
-    assert_eq!(restore("a").await.expect("restored"), Some(a.clone()));
+    assert_eq!(restore("a").await.expect("restored"), Some(back(&a)));
     drop(store);
     let found = backend.open().await.devices.get(&app(), "a").await.expect("answered");
     assert_eq!(found, Some(a), "as it was, also after reopening");

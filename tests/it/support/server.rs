@@ -92,6 +92,12 @@ impl Server {
         }
     }
 
+    /// The status of what is there, whatever its body is.
+    pub fn head(&self, path: &str) -> u16 {
+        let answer = self.agent.head(format!("http://{}{path}", self.address)).call();
+        answer.expect("the server answers").status().as_u16()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> &str {
         &self.address

@@ -6,9 +6,12 @@
 //! `fits`). `save` keeps parts of the answer by JSON pointer, `save_cookie` the cookie that it sets, and `{name}` puts
 //! them in later steps; `{host}` is the server's address. A step is sent `times` times.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -71,6 +74,60 @@ pub fn run_all_knowing(
     besides: impl Fn() -> BTreeMap<String, String>,
     known: &Saved,
 ) -> Vec<String> {
+    let run = |file: &PathBuf| run(file, besides(), known.clone(), &mut Vec::new());
+    files(name).iter().flat_map(run).collect()
+}
+
+/// What the servers of `cases/NAME` say of themselves, and what they answer.
+pub fn stories(
+    name: &str,
+    besides: impl Fn() -> BTreeMap<String, String>,
+    known: &Saved,
+) -> Vec<Story> {
+    let mut stories = Vec::new();
+    for file in files(name) {
+        run(&file, besides(), known.clone(), &mut stories);
+    }
+    stories
+}
+
+/// A server's document, and what it was asked and answered.
+#[derive(Serialize)]
+pub struct Story {
+    name: String,
+    document: Value,
+    steps: Vec<Told>,
+}
+
+/// A request and its answer.
+#[derive(Serialize)]
+struct Told {
+    method: String,
+    path: String,
+    status: u16,
+    /// Of the answer.
+    #[serde(rename = "type")]
+    media: String,
+    /// The body, where it was JSON.
+    sent: Option<Value>,
+    answer: Value,
+}
+
+impl Told {
+    fn of(step: &Step, answer: &Answer, saved: &Saved) -> Self {
+        let (method, path) = step.request.split_once(' ').expect("a request is METHOD PATH");
+        Self {
+            method: method.to_owned(),
+            path: fill_text(path, saved),
+            status: answer.status,
+            media: answer.headers.get("content-type").cloned().unwrap_or_default(),
+            sent: step.body.as_ref().map(|body| fill(body, saved)),
+            answer: answer.body.clone(),
+        }
+    }
+}
+
+fn files(name: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases").join(name);
     let mut files: Vec<_> = std::fs::read_dir(directory)
         .expect("the directory of cases")
@@ -78,11 +135,16 @@ pub fn run_all_knowing(
         .collect();
     files.sort();
     assert!(!files.is_empty(), "there are no cases");
-    files.iter().flat_map(|file| run(file, besides(), known.clone())).collect()
+    files
 }
 
-/// Runs one file.
-fn run(file: &Path, mut settings: BTreeMap<String, String>, mut saved: Saved) -> Vec<String> {
+/// Runs one file, and adds its story.
+fn run(
+    file: &Path,
+    mut settings: BTreeMap<String, String>,
+    mut saved: Saved,
+    stories: &mut Vec<Story>,
+) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("the case file reads");
     let case: Case = match serde_json::from_str(&text) {
         Ok(case) => case,
@@ -90,11 +152,12 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>, mut saved: Saved) ->
     };
     settings.extend(case.settings.clone());
     let server = Server::start(&settings);
-    let mut wrong = Vec::new();
+    let (mut wrong, mut told) = (Vec::new(), Vec::new());
     saved.insert("host".into(), server.address().into());
     let steps = case.steps.iter().enumerate();
     for (number, step) in steps.flat_map(|step| std::iter::repeat_n(step, step.1.times)) {
         let answer = send(&server, step, &saved);
+        told.push(Told::of(step, &answer, &saved));
         let mut found = Vec::new();
         judge(step, &answer, &saved, &mut found);
         let place = format!("{} step {number} {}", file.display(), step.request);
@@ -111,6 +174,9 @@ fn run(file: &Path, mut settings: BTreeMap<String, String>, mut saved: Saved) ->
             saved.insert(name.clone(), set.unwrap_or_default().into());
         }
     }
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let document = server.send("GET", "/openapi.json", &BTreeMap::new(), None).body;
+    stories.push(Story { name, document, steps: told });
     wrong
 }
 

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::{done, result, stretch};
 use crate::api::{
-    describe::{Operation, Shape, delete, get, integer, post, put, text},
+    describe::{Operation, Shape, delete, get, integer, patch, post, put, text},
     native::wire::{
         devices::{
-            BulkBody, BulkRow, CountBody, CountJson, DeviceJson, PropertiesBody, RegistrationBody,
-            SearchBody,
+            BulkBody, BulkRow, CountBody, CountJson, DeviceJson, EditBody, PropertiesBody,
+            RegistrationBody, SearchBody,
         },
         history::{EventBody, HistoryJson},
         schemas::{Conditions, PropertyValueSchema, example_conditions},
@@ -39,6 +39,16 @@ fn single() -> Vec<Operation> {
             .scope("read")
             .answers("The device.", result::<DeviceJson<'_>>(device()))
             .refuses(&[404]),
+        patch(
+            "/devices/{external_id}",
+            "edit_device",
+            "Changes what is known of a device, its token apart",
+        )
+        .about("What is left out stays; null clears.")
+        .scope("register")
+        .takes(Shape::of::<EditBody>(json!({"tags": ["vip"], "alias": null})))
+        .answers("The device.", result::<DeviceJson<'_>>(device()))
+        .refuses(&[404]),
         delete("/devices/{external_id}", "remove_device", "Removes a device")
             .scope("register")
             .answers("It is gone.", done())
@@ -52,6 +62,14 @@ fn single() -> Vec<Operation> {
         .takes(Shape::of::<PropertiesBody>(json!({"properties": properties()})))
         .answers("The device.", result::<DeviceJson<'_>>(device()))
         .refuses(&[404]),
+        post(
+            "/devices/{external_id}/:restore",
+            "restore_device",
+            "Undoes the giving up of its token",
+        )
+        .scope("register")
+        .answers("The device.", result::<DeviceJson<'_>>(device()))
+        .refuses(&[404, 409]),
         get(
             "/devices/{external_id}/notifications",
             "get_device_history",

@@ -1,6 +1,7 @@
 //! What the document says of the native API: an operation for each path and verb of `routes`, in a file
 //! for each concept. A route without its operation fails a test, and the other way about.
 
+mod apps;
 mod audience;
 mod audit;
 mod devices;
@@ -16,6 +17,7 @@ use utoipa::{
     },
 };
 
+use super::wire::Time;
 use crate::api::describe::{Part, PathParameter, Refusals, Shape, text};
 
 /// Every part of it.
@@ -24,6 +26,7 @@ pub fn parts(access: &[SecurityRequirement]) -> Vec<Part> {
         part("Devices", devices::ABOUT, access, devices::operations()),
         part("Notifications", notifications::ABOUT, access, notifications::operations()),
         part("Audience", audience::ABOUT, access, audience::operations()),
+        part("Apps", apps::ABOUT, access, apps::operations()),
         part("Audit", audit::ABOUT, access, audit::operations()),
         part("Limits", running::ABOUT_LIMITS, access, running::limits()),
         Part {
@@ -65,6 +68,9 @@ fn any_scope(way: &str) -> SecurityRequirement {
 
 const PATH_PARAMETERS: &[PathParameter] = &[
     ("external_id", "The caller's own name for the device, escaped.", "user-1"),
+    ("name", "The app's name.", "shop"),
+    ("provider", "`apns`, `fcm` or `email`.", "apns"),
+    ("id", "The key's id.", "k1f0d2a9b"),
     ("uuid", "The notification's UUID.", "3f1c2a52-6a07-4c38-b5c4-2f1f0d2a9b11"),
 ];
 

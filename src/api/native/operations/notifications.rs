@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{list, result, stretch};
+use super::{enveloped, list, result, stretch};
 use crate::api::{
-    describe::{Operation, Shape, get, integer, post, put, text},
+    describe::{Operation, Shape, get, integer, json_object, post, put, text},
     native::wire::{
         audit::TimelineJson,
         notifications::{
-            FailureJson, NotificationBody, NotificationJson, RateBody, ResendBody, StatusBody,
+            FailureJson, NotificationBody, NotificationJson, PreviewJson, RateBody, ResendBody,
+            StatusBody, TestBody, TrialJson,
         },
         schemas::{Conditions, example_conditions},
     },
@@ -72,6 +73,25 @@ fn moved() -> Vec<Operation> {
             .header(name, about, example)
             .answers("The notification.", one())
             .refuses(&[404, 409]),
+        post(
+            "/notifications/-/:preview",
+            "preview_notification",
+            "What the app's providers would be sent",
+        )
+        .about("Nothing is stored.")
+        .scope("read")
+        .takes(Shape::of::<NotificationBody>(json!({"title": "Sale", "body": "Today only"})))
+        .answers("By provider.", previews()),
+        post(
+            "/notifications/{uuid}/:test",
+            "test_notification",
+            "Pushes it to a few named devices, now",
+        )
+        .about("Whatever its state is; counts for nothing else.")
+        .scope("send")
+        .takes(Shape::of::<TestBody>(json!({"external_ids": ["user-1"]})))
+        .answers("A row for each.", list::<TrialJson<'_>>(trials()))
+        .refuses(&[404, 409]),
         post(
             "/notifications/{uuid}/:resend",
             "resend_failures",
@@ -147,6 +167,19 @@ fn timeline() -> Value {
     let row = |at, event, by| json!({"at": at, "event": event, "by": by, "details": {}});
     let (created, launched) = ("2026-03-01T09:30:00Z", "2026-03-01T09:31:00Z");
     json!([row(created, "created", None), row(launched, "launched", Some("marketing"))])
+}
+
+fn trials() -> Value {
+    json!([{"external_id": "user-1", "outcome": "failed", "reason": "no_token"}])
+}
+
+fn previews() -> Shape {
+    let payload = json!({"aps": {"alert": {"title": "Sale", "body": "Today only"}}});
+    let one = Shape::of::<PreviewJson<'_>>(json!({
+        "apns": {"payload": payload, "bytes": 58, "limit": 4096, "problem": null},
+    }));
+    let schema = json_object(Some("By provider."), one.schema.clone());
+    enveloped(Shape { schema: schema.into(), ..one })
 }
 
 fn failure() -> Value {

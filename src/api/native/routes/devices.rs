@@ -96,8 +96,11 @@ pub async fn add_properties(
 
 /// `POST /devices/{external_id}/:restore`: undoes the giving up of its token.
 pub async fn restore(caller: Caller<Register>, state: Data<ApiState>, id: ExternalId) -> Answer {
-    let device = state.services.devices.restore(caller.app(), &id.0).await?;
-    Ok(answer::success(DeviceJson(&device)))
+    let restored = state.services.devices.restore(caller.app(), &id.0).await?;
+    if restored.changed {
+        caller.note(Action::DeviceRestored, &id.0, json!({})).await;
+    }
+    Ok(answer::success(DeviceJson(&restored.device)))
 }
 
 /// `GET /devices/{external_id}/notifications`: what happened to the device.

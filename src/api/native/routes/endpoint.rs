@@ -18,22 +18,32 @@ use crate::api::{
 /// A path and its handlers.
 pub struct Endpoint {
     path: &'static str,
+    dialect: Dialect,
     resource: Resource,
     allowed: Vec<&'static str>,
 }
 
 /// Begins an endpoint at a path.
 pub fn at(path: &'static str) -> Endpoint {
-    Endpoint { path, resource: web::resource(path), allowed: Vec::new() }
+    Endpoint::new(path, web::resource(path))
 }
 
 /// Begins an endpoint at a path, with and without a slash at its end.
 pub fn at_slashed(path: &'static str) -> Endpoint {
     let paths = [path.to_owned(), format!("{path}/")];
-    Endpoint { path, resource: web::resource(paths), allowed: Vec::new() }
+    Endpoint::new(path, web::resource(paths))
 }
 
 impl Endpoint {
+    fn new(path: &'static str, resource: Resource) -> Self {
+        Self { path, dialect: Dialect::Native, resource, allowed: Vec::new() }
+    }
+
+    /// As another API's in what is counted.
+    pub fn counted_as(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
+    }
+
     /// Answers GET.
     pub fn get<F, Args>(self, handler: F) -> Self
     where
@@ -111,7 +121,7 @@ impl HttpServiceFactory for Endpoint {
             let answer = answer::no_such_method(&request, &allowed);
             async move { answer }
         };
-        let resource = self.resource.app_data(Dialect::Native);
+        let resource = self.resource.app_data(self.dialect);
         resource.default_service(web::to(refuse)).register(config);
     }
 }

@@ -123,6 +123,10 @@ pub async fn test(
 ) -> Answer {
     let (notifications, external_ids) = (&state.services.notifications, body.0.external_ids);
     let trials = notifications.try_out(caller.app(), uuid.0, external_ids).await?;
+    let named: Vec<_> = trials.iter().map(|trial| &trial.external_id).collect();
+    let accepted = trials.iter().filter(|trial| trial.failure.is_none()).count();
+    let details = json!({ "external_ids": named, "accepted": accepted });
+    caller.note(Action::NotificationTested, uuid.0, details).await;
     Ok(answer::success(trials.iter().map(TrialJson::new).collect::<Vec<_>>()))
 }
 

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::optional_time;
+use super::{Time, optional_time, schemas};
 use crate::{
     domain::{Error, Result, app::Scope, timestamp::Timestamp},
     services::{
@@ -15,8 +16,9 @@ use crate::{
 };
 
 /// `POST /apps`
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AppToMake)]
 pub struct AppBody {
     /// Its name.
     pub name: String,
@@ -35,11 +37,14 @@ impl<'de> Deserialize<'de> for ScopeName {
 }
 
 /// `POST /apps/{name}/keys`
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = KeyToMake)]
 pub struct KeyBody {
     /// For people.
     pub name: String,
+    /// What it permits.
+    #[schema(schema_with = schemas::scopes)]
     scopes: Vec<ScopeName>,
 }
 
@@ -54,10 +59,12 @@ impl KeyBody {
 }
 
 /// `POST /apps/{name}/keys/{id}/:rotate`
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = KeyRotation)]
 pub struct RotateBody {
     /// How long the earlier secret stays valid.
+    #[schema(default = 24, maximum = 720)]
     pub overlap_hours: u32,
 }
 
@@ -68,18 +75,23 @@ impl Default for RotateBody {
 }
 
 /// `PUT /apps/{name}/providers/apns`
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ApnsCredentials)]
 pub struct ApnsBody {
     #[serde(default)]
     key_id: Option<String>,
     #[serde(default)]
     team_id: Option<String>,
     #[serde(default)]
+    /// The signing key in PEM; goes with `key_id` and `team_id`.
     private_key: Option<String>,
     #[serde(default)]
+    /// In PEM with its private key, in the place of a signing key.
     certificate: Option<String>,
+    /// The bundle id.
     topic: String,
+    #[schema(schema_with = schemas::environment)]
     environment: ApnsEnvironment,
 }
 
@@ -109,9 +121,12 @@ impl ApnsBody {
 }
 
 /// `PUT /apps/{name}/providers/fcm`
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = FcmCredentials)]
 pub struct FcmBody {
+    /// The service account's file, as Google gives it.
+    #[schema(value_type = Object)]
     service_account: serde_json::Map<String, Value>,
 }
 
@@ -123,12 +138,17 @@ impl FcmBody {
 }
 
 /// An app.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = App)]
 pub struct AppJson<'a> {
     name: &'a str,
+    #[schema(schema_with = schemas::source)]
     source: &'static str,
+    /// The user name of Basic authentication.
+    #[schema(required)]
     key: Option<&'a str>,
     #[serde(serialize_with = "optional_time")]
+    #[schema(value_type = Option<Time>, required)]
     created_at: Option<Timestamp>,
     providers: Vec<ProviderJson<'a>>,
     keys: Vec<KeyJson<'a>>,
@@ -149,7 +169,8 @@ impl<'a> AppJson<'a> {
 }
 
 /// An app that was just made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewApp)]
 pub struct NewAppJson<'a> {
     app: AppJson<'a>,
     key: &'a str,
@@ -164,14 +185,22 @@ impl<'a> NewAppJson<'a> {
 }
 
 /// A way out.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Provider)]
 pub struct ProviderJson<'a> {
+    #[schema(schema_with = schemas::provider)]
     provider: &'static str,
+    #[schema(schema_with = schemas::provider_state)]
     state: &'static str,
+    /// Why it is not well.
+    #[schema(required)]
     reason: Option<&'a str>,
+    #[schema(required)]
     topic: Option<&'a str>,
+    #[schema(required)]
     environment: Option<&'static str>,
     #[serde(serialize_with = "optional_time")]
+    #[schema(value_type = Option<Time>, required)]
     checked_at: Option<Timestamp>,
 }
 
@@ -193,15 +222,20 @@ impl<'a> ProviderJson<'a> {
 }
 
 /// A key, without its secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 pub struct KeyJson<'a> {
     id: &'a str,
     name: &'a str,
+    #[schema(schema_with = schemas::scopes)]
     scopes: Vec<&'static str>,
+    #[schema(schema_with = schemas::source)]
     source: &'static str,
     #[serde(serialize_with = "optional_time")]
+    #[schema(value_type = Option<Time>, required)]
     created_at: Option<Timestamp>,
     #[serde(serialize_with = "optional_time")]
+    #[schema(value_type = Option<Time>, required)]
     previous_valid_until: Option<Timestamp>,
 }
 

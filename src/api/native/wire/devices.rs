@@ -87,11 +87,14 @@ impl RegistrationBody {
 }
 
 /// `PATCH /devices/{external_id}`. What is left out stays; null clears.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DeviceEdit)]
 pub struct EditBody {
+    /// Properties to set and to remove.
     #[serde(default)]
     properties: Option<Vec<PropertyChange>>,
+    /// All its tags; null is none.
     #[serde(default, deserialize_with = "nullable")]
     tags: Option<Option<BTreeSet<String>>>,
     #[serde(default, deserialize_with = "nullable")]

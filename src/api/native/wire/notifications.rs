@@ -145,18 +145,23 @@ impl ResendBody {
 }
 
 /// `POST /notifications/{uuid}/:test`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DevicesToTest)]
 pub struct TestBody {
-    /// The devices.
+    /// The devices, 1 to 20.
     pub external_ids: Vec<String>,
 }
 
 /// What became of a test send to one device.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestRow)]
 pub struct TrialJson<'a> {
     external_id: &'a str,
+    #[schema(schema_with = schemas::trial)]
     outcome: &'static str,
+    /// Why it failed.
+    #[schema(required)]
     reason: Option<&'a str>,
 }
 
@@ -170,11 +175,18 @@ impl<'a> TrialJson<'a> {
 }
 
 /// A message as one provider would be sent it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Preview)]
 pub struct PreviewJson<'a> {
+    /// What the provider would be sent, as it has it.
+    #[schema(value_type = Option<Object>, required)]
     payload: Option<&'a Value>,
+    /// How large it is.
     bytes: usize,
+    /// How large it may be.
     limit: usize,
+    /// Why it could not be sent.
+    #[schema(required)]
     problem: Option<String>,
 }
 

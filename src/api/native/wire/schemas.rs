@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{Time, enums::WireEnum, internal::EventName, property::OneKeyObjects};
+use super::{Time, apps::KeyJson, enums::WireEnum, internal::EventName, property::OneKeyObjects};
 use crate::{
     api::describe::{choice, text},
     domain::{
@@ -366,4 +366,48 @@ pub fn timeline_event() -> Object {
         "tested",
     ];
     choice(None, &names)
+}
+
+/// What became of a test send to a device.
+pub fn trial() -> Object {
+    choice(None, &["accepted", "failed"])
+}
+
+/// What a key permits.
+pub fn scopes() -> Schema {
+    let scope = choice(None, &["admin", "send", "read", "register"]);
+    ArrayBuilder::new().items(scope).build().into()
+}
+
+/// Which of Apple's services.
+pub fn environment() -> Object {
+    choice(None, &["production", "sandbox"])
+}
+
+/// Where an app or a key comes from.
+pub fn source() -> Object {
+    choice(None, &["configuration", "stored"])
+}
+
+/// A provider by its name.
+pub fn provider() -> Object {
+    choice(None, &["apns", "fcm", "email"])
+}
+
+/// What a provider thinks of an app's credentials.
+pub fn provider_state() -> Object {
+    choice(None, &["ok", "refused", "out_of_order", "unknown"])
+}
+
+/// A key with its secret, which is shown once: the fields of a key, and it.
+pub fn new_key() -> Schema {
+    let secret = ObjectBuilder::new().property("secret", text(Some("Shown this once.")));
+    match KeyJson::schema() {
+        RefOr::T(Schema::Object(mut key)) => {
+            key.properties.extend(secret.build().properties);
+            key.required.push("secret".to_owned());
+            Schema::Object(key)
+        }
+        _ => unreachable!("a struct's schema is an object"),
+    }
 }

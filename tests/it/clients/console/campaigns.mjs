@@ -1,0 +1,101 @@
+// Campaigns from the list to their end: what the lists show, sending a draft, pausing, another rate, going on
+// and stopping, each told live; and the overview with its limits.
+
+import { api, inBrowser, is, settled, shows, showsNot, signIn, site, visit } from "./browser.mjs";
+
+await inBrowser(async (open) => {
+  const tab = await open();
+  await signIn(tab);
+  await lists(tab);
+  await sends(tab);
+  await conducts(tab);
+  await limits(tab);
+  await readsTheChart(tab);
+});
+
+function button(tab, name) {
+  return tab.getByRole("button", { name, exact: true });
+}
+
+function state(tab, name) {
+  return tab.locator(".campaign-head .badge", { hasText: name }).waitFor();
+}
+
+async function lists(tab) {
+  await visit(tab, "/campaigns");
+  const names = () => tab.locator(".row-link").allTextContents();
+  is((await names()).length === 3, `the list shows ${await names()}`);
+  await button(tab, "Drafts").click();
+  await showsNot(tab, "Doors open at eight");
+  is((await names()).join() === "Last tickets", `drafts are ${await names()}`);
+  is(tab.url().endsWith("?state=drafts"), `the address forgets the filter: ${tab.url()}`);
+  await button(tab, "Scheduled").click();
+  await shows(tab, "No campaign is in this state.");
+  await button(tab, "Show all").click();
+  await shows(tab, "See you tonight");
+  await tab.keyboard.press("j");
+  await tab.keyboard.press("Enter");
+  await tab.waitForURL(/\/campaigns\/[0-9a-f-]{36}$/);
+}
+
+async function sends(tab) {
+  const { total } = await api("POST", "/devices/-/:count", { conditions: (await api("GET", `/notifications/${site.draft}`)).conditions });
+  await visit(tab, `/campaigns/${site.draft}`);
+  await state(tab, "Draft");
+  await button(tab, "Send").click();
+  await button(tab, `Send to ${total} devices`).click();
+  await state(tab, "Sent");
+  await shows(tab, "from launch to the last outcome");
+  await tab.locator(".timeline", { hasText: /Written.*Launched.*Sent/ }).waitFor();
+}
+
+async function conducts(tab) {
+  await visit(tab, `/campaigns/${site.sending}`);
+  await state(tab, "Sending");
+  await button(tab, "Pause").click();
+  await state(tab, "Paused");
+  await button(tab, "Change rate").click();
+  const rate = tab.getByRole("textbox", { name: "Pushes a second" });
+  await rate.fill("a lot");
+  await rate.press("Enter");
+  await shows(tab, "A whole number of pushes a second, or nothing.");
+  await rate.fill("2");
+  await rate.press("Enter");
+  await shows(tab, /at most 2 a second/);
+  await button(tab, "Resume").click();
+  await state(tab, "Sending");
+  await button(tab, "Stop").click();
+  await shows(tab, /will not get it\./);
+  await button(tab, "Stop it").click();
+  await state(tab, "Stopped");
+  await tab.locator(".timeline", { hasText: /Paused.*Rate changed to 2 a second.*Resumed.*Stopped for good/ }).waitFor();
+  is((await api("GET", `/notifications/${site.sending}`)).status === 4, "a stopped campaign is not DELETED");
+}
+
+async function limits(tab) {
+  await visit(tab, "/");
+  const before = await api("GET", "/limits");
+  await button(tab, "Change the limit: APNs").click();
+  const limit = tab.getByLabel("APNs: pushes a second");
+  await limit.fill("-1");
+  await limit.press("Enter");
+  await shows(tab, "A whole number of pushes a second; 0 is no limit.");
+  await limit.fill("1,234");
+  await limit.press("Enter");
+  await tab.locator(".limit", { hasText: "1,234 a second" }).waitFor();
+  is((await api("GET", "/limits")).apns === 1234, "the limit is not in force");
+  await button(tab, "Change the limit: APNs").click();
+  await button(tab, "Back to the settings’ own").click();
+  await showsNot(tab, "1,234 a second");
+  is((await api("GET", "/limits")).apns === before.apns, "the settings’ own limit is not back");
+}
+
+async function readsTheChart(tab) {
+  await settled(tab);
+  const chart = tab.getByRole("slider", { name: /Pushes a second by provider/ });
+  await chart.focus();
+  await tab.keyboard.press("PageDown");
+  is(/^10 s ago: /.test(await chart.getAttribute("aria-valuetext")), "the chart does not read by the keyboard");
+  await tab.getByText("As a table").click();
+  await tab.getByRole("cell", { name: "120 s ago" }).waitFor();
+}
