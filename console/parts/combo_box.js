@@ -124,6 +124,9 @@ class ComboBox extends HTMLElement {
   #typed() {
     this.#value = this.#input.value;
     this.onvalue?.(this.#value);
+    // What does not fit any more goes at once: whoever types fast must not choose from the list of before.
+    const begun = this.#value.toLowerCase();
+    this.#open(this.#options.filter(({ text, value }) => [text, value].some((name) => String(name ?? '').toLowerCase().includes(begun))));
     this.#ask(this.#value);
   }
 

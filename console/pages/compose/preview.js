@@ -109,6 +109,8 @@ function payloads({ sizes, problem }) {
 }
 
 function payload([provider, { payload: sent, bytes, limit, problem }]) {
+  // What cannot be written at all has no size.
+  if (!bytes) return h('p.problem', { key: provider }, `${providerName(provider)}: ${problem}.`);
   const share = bytes / limit;
   const tone = share > 1 || problem ? 'bad' : 'live';
   return h('div.payload', { key: provider },

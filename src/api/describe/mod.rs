@@ -74,8 +74,10 @@ impl Part {
             builder = builder.description(Some(operation.about.as_str()));
         }
         let in_path = self.path_parameters.iter().filter(|(name, ..)| operation.names(name));
-        let in_path = in_path.map(|told| parameter(told, ParameterIn::Path));
-        let headers = self.headers.iter().map(|told| parameter(told, ParameterIn::Header));
+        let in_path = in_path.map(path_parameter);
+        let headers = self.headers.iter().map(|(name, about, example)| {
+            operation::optional(ParameterIn::Header, name, about, text(None), (*example).into())
+        });
         for parameter in in_path.chain(operation.parameters.clone()).chain(headers) {
             builder = builder.parameter(parameter);
         }
@@ -131,12 +133,11 @@ fn scoped(way: &SecurityRequirement, scope: &str) -> SecurityRequirement {
     names.fold(SecurityRequirement::default(), |way, name| way.add(name, [scope]))
 }
 
-fn parameter((name, about, example): &PathParameter, place: ParameterIn) -> Parameter {
-    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+fn path_parameter((name, about, example): &PathParameter) -> Parameter {
     ParameterBuilder::new()
         .name(*name)
-        .parameter_in(place)
-        .required(required)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
         .description(Some(*about))
         .schema(Some(text(None)))
         .example(Some((*example).into()))

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use utoipa::openapi::{
-    Content, ContentBuilder, Header, RefOr, Required, Response, ResponseBuilder, Schema,
+    Content, ContentBuilder, Header, Object, Required, Response, ResponseBuilder,
     header::HeaderBuilder,
     path::{HttpMethod, Parameter, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
@@ -101,22 +101,8 @@ impl Operation {
     }
 
     /// A parameter of the query.
-    pub fn query(
-        mut self,
-        name: &str,
-        about: &str,
-        schema: impl Into<RefOr<Schema>>,
-        example: impl Into<Value>,
-    ) -> Self {
-        let parameter = ParameterBuilder::new()
-            .name(name)
-            .parameter_in(ParameterIn::Query)
-            .required(Required::False)
-            .description(Some(about))
-            .schema(Some(schema))
-            .example(Some(example.into()));
-        self.parameters.push(parameter.build());
-        self
+    pub fn query(self, name: &str, about: &str, schema: Object, example: impl Into<Value>) -> Self {
+        self.parameter(optional(ParameterIn::Query, name, about, schema, example.into()))
     }
 
     /// A parameter of the query that must be there.
@@ -124,26 +110,26 @@ impl Operation {
         self,
         name: &str,
         about: &str,
-        schema: impl Into<RefOr<Schema>>,
+        schema: Object,
         example: impl Into<Value>,
     ) -> Self {
-        let mut all = self.query(name, about, schema, example);
-        if let Some(last) = all.parameters.last_mut() {
-            last.required = Required::True;
-        }
-        all
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Query)
+            .required(Required::True)
+            .description(Some(about))
+            .schema(Some(schema))
+            .example(Some(example.into()));
+        self.parameter(parameter.build())
     }
 
     /// A header that may be sent.
-    pub fn header(mut self, name: &str, about: &str, example: &str) -> Self {
-        let parameter = ParameterBuilder::new()
-            .name(name)
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some(about))
-            .schema(Some(text(None)))
-            .example(Some(example.into()));
-        self.parameters.push(parameter.build());
+    pub fn header(self, name: &str, about: &str, example: &str) -> Self {
+        self.parameter(optional(ParameterIn::Header, name, about, text(None), example.into()))
+    }
+
+    fn parameter(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
         self
     }
 
@@ -230,6 +216,21 @@ impl Operation {
         }
         told.into_iter().map(|(status, response)| (status, response.build())).collect()
     }
+}
+
+/// A parameter that may be left out. Its example is its schema's: pages fill in an example of the parameter
+/// itself, and would send what nobody chose.
+pub(super) fn optional(
+    place: ParameterIn,
+    name: &str,
+    about: &str,
+    mut schema: Object,
+    example: Value,
+) -> Parameter {
+    schema.examples = vec![example];
+    let parameter = ParameterBuilder::new().name(name).parameter_in(place);
+    let parameter = parameter.required(Required::False).description(Some(about));
+    parameter.schema(Some(schema)).build()
 }
 
 fn content(shape: &Shape) -> Content {

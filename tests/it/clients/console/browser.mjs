@@ -48,7 +48,7 @@ export async function inBrowser(work) {
 async function openTab(browser, { dark = false, phone = false } = {}) {
   const context = await browser.newContext({
     baseURL: site.base, colorScheme: dark ? "dark" : "light", viewport: phone ? SIZES.phone : SIZES.wide,
-    reducedMotion: "reduce", locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"],
+    reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin", permissions: ["clipboard-read", "clipboard-write"],
   });
   const tab = await context.newPage();
   tab.faults = [];
