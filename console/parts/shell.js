@@ -20,7 +20,7 @@ const PAGES = [
 const LINK_STATES = { live: 'Live', connecting: 'Connecting …', lost: 'Connection lost' };
 const THEME = 'fanfare.theme';
 
-/** The frame; `show(element)` puts a page into it, `mark(path)` says which link leads here. */
+/** The frame; `show(element, moved)` puts a page into it, `mark(path)` says which link leads here. */
 export function shell({ session, feed, choose, signOut }) {
   const can = (scope) => session.scopes.includes(scope) || session.scopes.includes('admin');
   const links = PAGES.filter(([, , , scope]) => can(scope)).map(([name, label, path]) =>
@@ -47,9 +47,11 @@ export function shell({ session, feed, choose, signOut }) {
       main));
   return {
     element,
-    show(page) {
+    /** After the first page the focus goes along, so that a screen reader reads on there. */
+    show(page, moved) {
       main.replaceChildren(...[page].flat());
       scrollTo(0, 0);
+      if (moved) main.focus({ preventScroll: true });
     },
     mark(path) {
       const here = (link) => link.pathname.replace(/\/+$/, '');
