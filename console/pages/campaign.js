@@ -108,7 +108,7 @@ export function page({ params: { uuid }, session, feed, past, can }) {
     draw();
     if (!state.record) return;
     const told = live();
-    if (state.error && feed.state === 'live') later('read', AGAIN_MS, read);
+    if (state.error && feed.state === 'live') later('recover', AGAIN_MS, read);
     if (told && told.status !== state.record.status) later('read', AGAIN_MS, read);
     if (!told && feed.state === 'live' && isActive(state.record.status)) later('read', MISSING_MS, read);
     if (feed.state !== 'live' && isActive(state.record.status)) later('read', WITHOUT_FEED_MS, () => (read(), follow()));

@@ -53,9 +53,12 @@ export function shell({ session, feed, choose, signOut }) {
       scrollTo(0, 0);
       if (moved) main.focus({ preventScroll: true });
     },
-    mark(path) {
+    mark(address) {
+      const path = address.replace(/\/+$/, '');
       const here = (link) => link.pathname.replace(/\/+$/, '');
-      const fitting = links.filter((link) => path === here(link) || path.startsWith(`${here(link)}/`));
+      // Every address begins as the overview's does.
+      const root = to('');
+      const fitting = links.filter((link) => path === here(link) || (here(link) !== root && path.startsWith(`${here(link)}/`)));
       const best = fitting.sort((a, b) => here(b).length - here(a).length)[0];
       for (const link of links) link.toggleAttribute('aria-current', false);
       best?.setAttribute('aria-current', 'page');
