@@ -39,13 +39,14 @@ let turn = 0;
 const can = (scope) => session.scopes.includes(scope) || session.scopes.includes('admin');
 
 /** The app that an operator looks at: the one chosen last, if there still is one of that name. */
-function chosenApp() {
-  const remembered = localStorage.getItem(CHOSEN_APP);
+function chosenApp(before) {
+  const remembered = localStorage.getItem(CHOSEN_APP) ?? before;
   return session.apps.includes(remembered) ? remembered : (session.app ?? session.apps[0] ?? null);
 }
 
 /** Begins again for whoever is signed in now. */
 async function begin() {
+  const before = session?.chosen;
   session = await get('/console/session', { quiet: true }).catch((error) => {
     if (error.status !== 401) failed(error);
     return null;
@@ -53,7 +54,7 @@ async function begin() {
   feed?.close();
   past?.close();
   if (!session) return document.body.replaceChildren(signIn(begin));
-  session.chosen = chosenApp();
+  session.chosen = chosenApp(before);
   speakAs(session, session.chosen);
   feed = new Feed(session.operator ? session.chosen : null);
   past = new History(feed);

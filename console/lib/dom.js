@@ -51,8 +51,9 @@ function nodes(children) {
     .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
 }
 
-// Attributes that are not the property of the same name, or must be written as text.
-const ATTRIBUTES = new Set(['class', 'for', 'alt', 'role', 'list', 'form', 'colspan', 'href', 'type', 'step', 'min', 'max']);
+// Attributes that are not the property of the same name, or must be written as text. (What cannot have the
+// focus says that its tabIndex is -1 already, and gets it by the attribute.)
+const ATTRIBUTES = new Set(['class', 'for', 'alt', 'role', 'list', 'form', 'colspan', 'href', 'type', 'step', 'min', 'max', 'tabIndex']);
 
 function set(element, key, value) {
   if (key === 'key') return;
