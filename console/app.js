@@ -105,7 +105,7 @@ async function arrive() {
     const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can, renew: begin };
     current = module.page(context);
     document.title = `${current.title} · Fanfare`;
-    frame.show(current.element);
+    frame.show(current.element, mine > 1);
   } catch (error) {
     failed(error);
   }

@@ -5,11 +5,15 @@ import { readExactly, write } from './exact.js';
 /** What a call was refused with: `status`, the server's sentence as `message`, and the `field` it names. */
 export class Refusal extends Error {
   constructor(status, reason) {
-    super(reason);
+    const field = /^`?([A-Za-z_@][\w.[\]@-]*)`?: /.exec(reason)?.[1] ?? null;
+    super(field ? reason : asSentence(reason));
     this.status = status;
-    this.field = /^`?([A-Za-z_@][\w.[\]@-]*)`?: /.exec(reason)?.[1] ?? null;
+    this.field = field;
   }
 }
+
+/** The server's words begin small and end without a stop. */
+const asSentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`;
 
 let csrf = '';
 let app = null;

@@ -83,7 +83,7 @@ function one(site, app, hasOthers, renew) {
   return [
     pageHead(h('span.device-name', null, app.name),
       [hasOthers && [h('a', { href: to('/apps') }, 'Apps'), ' · '],
-        isConfigured ? 'Set up in the configuration file: what stands there is changed there.' : ['Made ', when(app.created_at)]],
+        isConfigured ? 'Set up in the configuration file; keys can be made here too.' : ['Made ', when(app.created_at)]],
       site.mayManage && !isConfigured && h('button.danger', { type: 'button', onclick: () => deleteApp(app, renew) }, 'Delete')),
     providers(site, app),
     keys(site, app),

@@ -36,7 +36,11 @@ export function page({ params: { uuid }, session, feed, past, can }) {
     const told = feed.status?.campaigns?.[uuid];
     return told && Date.now() - state.movedAt < SETTLING_MS ? { ...told, status: state.record.status } : told;
   };
-  const account = () => progress(state.record, live());
+  const account = () => {
+    const now = progress(state.record, live());
+    // Without the feed nobody knows how fast it goes.
+    return feed.state === 'lost' ? { ...now, rate: null, eta: null } : now;
+  };
 
   const take = (record) => {
     state.record = record;
@@ -76,6 +80,8 @@ export function page({ params: { uuid }, session, feed, past, can }) {
     }
     state.busy = false;
     draw();
+    // The button that was pressed may be gone; the keyboard goes on where it stood.
+    setTimeout(() => document.activeElement === document.body && document.querySelector('.moves button')?.focus());
   };
 
   const happened = timeline(uuid);
@@ -102,6 +108,7 @@ export function page({ params: { uuid }, session, feed, past, can }) {
     draw();
     if (!state.record) return;
     const told = live();
+    if (state.error && feed.state === 'live') later('recover', AGAIN_MS, read);
     if (told && told.status !== state.record.status) later('read', AGAIN_MS, read);
     if (!told && feed.state === 'live' && isActive(state.record.status)) later('read', MISSING_MS, read);
     if (feed.state !== 'live' && isActive(state.record.status)) later('read', WITHOUT_FEED_MS, () => (read(), follow()));
@@ -136,11 +143,14 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
       h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Without a title'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
       h('p.soft.small', null, subtitle(record, now)),
       can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, session.chosen))),
-    error && trouble(error, read),
-    feed.state === 'lost' && isActive(record.status) && h('p.note.warn', { role: 'status' }, 'The connection is lost; it is tried again. Numbers are read every few seconds meanwhile.'),
+    error && !isAway(error, feed) && trouble(error, read),
+    feed.state === 'lost' && isActive(record.status) && h('p.note.warn', { role: 'status' }, 'The connection is lost; it is tried again. The numbers are the last ones heard.'),
     record.error && h('p.note.bad', { role: 'alert' }, `It stopped by itself: ${record.error}`),
     wasLaunched(record) && progressCard(record, now));
 }
+
+/** Whether a reading failed for what the lost connection says already. */
+const isAway = ({ status }, feed) => status === 0 && feed.state === 'lost';
 
 function subtitle(record, { status }) {
   if (status === DRAFT) return record.scheduled_at ? `Draft, to be sent ${time(record.scheduled_at)}` : 'Draft, not sent to anybody';

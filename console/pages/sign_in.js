@@ -4,6 +4,9 @@ import { drawn, h } from '../lib/dom.js';
 import { call } from '../lib/api.js';
 import { field } from '../parts/pieces.js';
 
+/** What Basic authentication takes beside the secret, and what is easily taken for it. */
+const USER_NAME = /^[A-Za-z0-9]{24}$/;
+
 /** The page before all others; `done` is called when a session has begun. */
 export function signIn(done) {
   document.title = 'Sign in · Fanfare';
@@ -16,7 +19,8 @@ export function signIn(done) {
       await call('POST', '/console/session', { key: state.key.trim() }, { quiet: true });
       await done();
     } catch (error) {
-      Object.assign(state, { busy: false, problem: error.message });
+      const isUserName = error.status === 401 && USER_NAME.test(state.key.trim());
+      Object.assign(state, { busy: false, problem: isUserName ? 'This looks like an app’s user name (its “key”). Enter its secret instead.' : error.message });
       view.draw();
     }
   };
@@ -29,7 +33,7 @@ export function signIn(done) {
           oninput: ({ target }) => (state.key = target.value),
         }), {
           id: 'key',
-          hint: 'A key of your app, or the installation’s own. What you may do here is what the key may do.',
+          hint: 'A secret of your app, or one of the installation’s own keys. What you may do here is what it may do.',
           problem: state.problem,
         }),
         h('button.primary', { type: 'submit', disabled: state.busy }, state.busy ? 'Signing in …' : 'Sign in'))));

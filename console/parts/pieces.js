@@ -29,7 +29,8 @@ export const loading = () => h('p.loading', { role: 'status' }, 'Loading …');
 export const trouble = (error, again) =>
   h('div.note.bad.row', { role: 'alert' },
     h('span.grow', null, error.message),
-    again && h('button.compact', { type: 'button', onclick: again }, 'Try again'));
+    // What a key may not see it will not be shown the second time either.
+    again && error.status !== 403 && h('button.compact', { type: 'button', onclick: again }, 'Try again'));
 
 /** A moment as one reads it, with its date and time for who asks. */
 export const when = (text) => (text ? h('time.nowrap', { datetime: text, title: time(text) }, ago(text)) : '–');

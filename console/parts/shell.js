@@ -20,7 +20,7 @@ const PAGES = [
 const LINK_STATES = { live: 'Live', connecting: 'Connecting …', lost: 'Connection lost' };
 const THEME = 'fanfare.theme';
 
-/** The frame; `show(element)` puts a page into it, `mark(path)` says which link leads here. */
+/** The frame; `show(element, moved)` puts a page into it, `mark(path)` says which link leads here. */
 export function shell({ session, feed, choose, signOut }) {
   const can = (scope) => session.scopes.includes(scope) || session.scopes.includes('admin');
   const links = PAGES.filter(([, , , scope]) => can(scope)).map(([name, label, path]) =>
@@ -47,13 +47,18 @@ export function shell({ session, feed, choose, signOut }) {
       main));
   return {
     element,
-    show(page) {
+    /** After the first page the focus goes along, so that a screen reader reads on there. */
+    show(page, moved) {
       main.replaceChildren(...[page].flat());
       scrollTo(0, 0);
+      if (moved) main.focus({ preventScroll: true });
     },
-    mark(path) {
+    mark(address) {
+      const path = address.replace(/\/+$/, '');
       const here = (link) => link.pathname.replace(/\/+$/, '');
-      const fitting = links.filter((link) => path === here(link) || path.startsWith(`${here(link)}/`));
+      // Every address begins as the overview's does.
+      const root = to('');
+      const fitting = links.filter((link) => path === here(link) || (here(link) !== root && path.startsWith(`${here(link)}/`)));
       const best = fitting.sort((a, b) => here(b).length - here(a).length)[0];
       for (const link of links) link.toggleAttribute('aria-current', false);
       best?.setAttribute('aria-current', 'page');

@@ -22,7 +22,7 @@ export function providers(site, app) {
   const isOurs = app.source === 'stored';
   const missing = GIVEN.filter((provider) => !app.providers.some((row) => row.provider === provider));
   return h('section.card', { 'aria-labelledby': 'providers' },
-    h('header', null, h('h2', { id: 'providers' }, 'Providers')),
+    h('header', null, h('h2', { id: 'providers' }, 'Providers'), app.source === 'configuration' && h('span.soft.small', null, 'Credentials are in the configuration file')),
     h('ul.provider-rows', null,
       app.providers.map((row) => provider(site, app, row, isOurs)),
       missing.map((name) => h('li', { key: name },

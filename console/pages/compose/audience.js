@@ -40,9 +40,18 @@ function card(parts) {
   return h('section.card.whom', { 'aria-label': 'Audience' },
     h('header', null, h('h2', null, 'Audience'), modes(parts)),
     state.mode === 'text' ? asText(parts) : asConditions(parts),
-    draft.form.audience && h('p.in-words', null, audienceInWords(draft.form.audience)),
+    draft.form.audience && inWords(draft.form.audience),
     reached(parts),
     why(parts));
+}
+
+/** More than this is not read at a glance. */
+const AT_A_GLANCE = 400;
+
+function inWords(root) {
+  const text = audienceInWords(root);
+  if (text.length <= AT_A_GLANCE) return h('p.in-words', null, text);
+  return h('details.in-words', null, h('summary', null, 'In words'), h('p', null, text));
 }
 
 function modes(parts) {

@@ -70,7 +70,7 @@ function when(moment, zone) {
 function notes({ rate_limit, dry_run }, reachable) {
   const rate = Number(rate_limit);
   return [
-    rate > 0 && [h('dt', null, 'Rate'), h('dd', null, `At most ${number(rate)} a second: ${duration(Math.max(1, reachable / rate))} or more.`)],
+    rate > 0 && reachable > 0 && [h('dt', null, 'Rate'), h('dd', null, `At most ${number(rate)} a second: ${duration(Math.max(1, reachable / rate))} or more.`)],
     dry_run && [h('dt', null, 'Dry run'), h('dd', null, 'Everything happens but the push itself: no device gets anything.')],
   ];
 }

@@ -70,12 +70,12 @@ function timeToLive(draft) {
   const { form, problems } = draft;
   return field('Keep trying for', (id) => h('div.with-unit', null,
     h('input', {
-      id, type: 'text', inputMode: 'decimal', placeholder: 'As long as the provider does', value: form.time_to_live,
+      id, type: 'text', inputMode: 'decimal', placeholder: 'Default', value: form.time_to_live,
       oninput: ({ target }) => draft.change({ time_to_live: target.value }),
     }),
     h('select', { 'aria-label': 'Unit', value: form.unit, onchange: ({ target }) => draft.change({ unit: target.value }) },
       Object.keys(UNITS).map((unit) => h('option', { value: unit }, unit)))),
-  { id: 'compose-time_to_live', hint: 'While a device is off. 0 is one try.', problem: problems.time_to_live });
+  { id: 'compose-time_to_live', hint: 'While a device is off. Empty: as long as the provider does; 0: one try.', problem: problems.time_to_live });
 }
 
 const priority = (draft) =>

@@ -16,7 +16,7 @@ export function progressCard(record, account) {
       tile('Sent', number(sum(account.sent)), account.done ? `${percent(sum(account.sent), account.done)} of those done` : null),
       tile('Failed', number(sum(account.failed)), account.done ? `${percent(sum(account.failed), account.done)} of those done` : null),
       account.status === SENT ? took(record) : left(account),
-      account.status === SENDING && tile('Per second', number(account.rate), record.rate_limit ? `at most ${number(record.rate_limit)}` : 'no limit of its own')));
+      account.status === SENDING && tile('Per second', account.rate === null ? '–' : number(account.rate), record.rate_limit ? `at most ${number(record.rate_limit)}` : 'no limit of its own')));
 }
 
 function headline(record, { status, done, expected, eta, left: rest }) {
