@@ -56,7 +56,12 @@ function focusRow(event) {
 export function help() {
   const row = (keys, what) =>
     h('tr', null, h('td', null, keys.split(' ').map((key) => [h('kbd', null, key), ' '])), h('td', null, what));
-  return modal('Keyboard', () => [
-    h('table', null, h('tbody', null, WAYS.map(([keys, what]) => row(keys, what)), row('j k', 'Down and up a list'), row('/', 'Search on this page'), row('?', 'This help'))),
+  return modal('Keyboard', (close) => [
+    h('table.keys', null, h('tbody', null,
+      WAYS.map(([keys, what]) => row(keys, what)),
+      row('j k', 'Down and up a list'), row('/', 'Search on this page'),
+      row('Ctrl S', 'Save the draft that is written'), row('Ctrl Enter', 'Launch it'), row('Alt ↑ ↓', 'Move a condition'),
+      row('?', 'This help'))),
+    h('div.row.end', null, h('button.primary', { type: 'button', autofocus: true, onclick: () => close() }, 'Close')),
   ]);
 }

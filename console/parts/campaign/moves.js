@@ -93,7 +93,7 @@ export async function sendAgain(record, { reason, platform }) {
   const text = [
     h('p', null, 'The message goes once more to ', h('strong', null, count(total, 'device')), ` that failed${kind && ` ${kind}`}.`),
     h('p.soft', null, 'Those that got it do not get it again. Each device counts once.'),
-    hopeless > 0 && h('p.note.warn', null, `${hopeless >= total ? 'None of these' : `${number(total - hopeless)} of these`} can be expected to get it now: without a token that works, or without credentials, a device fails again.`),
+    hopeless > 0 && h('p.note.warn', null, `${hopeless >= total ? 'None of these' : `At most ${number(total - hopeless)} of these`} can be expected to get it now: without a token that works, or without credentials, a device fails again.`),
   ];
   if (!(await confirmed('Send again?', text, { sure: `Send to ${count(total, 'device')}` }))) return null;
   return post(path`/notifications/${record.uuid}/:resend`, { ...(reason && { reason }), ...(platform && { platform }) });
