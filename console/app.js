@@ -26,6 +26,8 @@ const ROUTES = [
   ['/audit', () => import('./pages/audit.js')],
 ];
 
+// A page may stay open for days; the cookie lasts 12 hours after it was last renewed.
+const RENEW_MS = 3_600_000;
 const CHOSEN_APP = 'fanfare.app';
 
 let session = null;
@@ -119,6 +121,7 @@ whenLost(() => {
   begin();
 });
 
+setInterval(() => session && get('/console/session').catch(() => {}), RENEW_MS);
 await begin();
 start(arrive, mayLeave);
 listen({ go, can: (scope) => Boolean(session) && can(scope) });

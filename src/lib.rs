@@ -33,6 +33,13 @@
 //! A message to one device (`services/direct`) takes steps 6 and 7 alone: somebody waits for what becomes
 //! of it, and the ledger does not know of it.
 //!
+//! # What is seen of it
+//!
+//! The engine gives an account of itself (`engine/report`). [`services`]`/feed` makes an app's status of it,
+//! of the ledger's totals and of what the other nodes say, once for all who watch, and tells what changes;
+//! `api/console` carries that to browsers, and serves the console, whose files are the folder `console/`.
+//! `/metrics` reads the same account. Who did what is kept by `services/audit`.
+//!
 //! # What must always hold
 //!
 //! 1. **Nothing is lost.** Every matching device ends with exactly one outcome in the log, whatever is
@@ -64,7 +71,8 @@
 //! A rule that can be told without I/O: [`domain`]. What SQL or an index does: `storage/embedded`; what
 //! MongoDB does: `storage/mongo`, and who holds which shard: [`cluster`]. What a
 //! provider's answer means: `transport/*/response.rs`, and what follows from it: `engine/verdict.rs`. How
-//! JSON looks on the wire: `api/native/wire`, `transport/*/payload.rs`. Which backend is used:
+//! JSON looks on the wire: `api/native/wire`, `transport/*/payload.rs`, and what the OpenAPI document says of
+//! it: `operations` beside each table of routes. What a person sees: `console/`. Which backend is used:
 //! [`bootstrap`], and nowhere else.
 //!
 //! # What outlives a crash of an actor

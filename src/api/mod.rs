@@ -13,6 +13,7 @@ mod describe;
 mod engagelab;
 mod extract;
 mod failure;
+mod finish;
 mod locate;
 mod metrics;
 mod moxie;

@@ -1,7 +1,9 @@
 //! Stored apps and keys on real servers: credentials that are given through the API send campaigns,
 //! nodes of one store share keys, sessions and apps, and no secret is found where it must not be.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap, io::Write, net::TcpStream, os::fd::AsRawFd, path::Path, time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fanfare::{
@@ -16,7 +18,7 @@ use fanfare::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    house::{House, SENT},
+    house::{House, SENT, total},
     mongod::Mongod,
     nodes::Nodes,
     stores::{Backend, EmbeddedBackend},
@@ -222,6 +224,86 @@ fn a_stored_app_sends_by_its_own_credentials_and_keeps_its_secrets() {
         assert!(!audit.contains(hidden), "the audit log");
         assert!(!caller.shown("/apps").to_string().contains(hidden), "an answer");
     }
+}
+
+#[test]
+fn credentials_given_again_in_mid_campaign_fail_nobody() {
+    const DEVICES: u64 = 1000;
+    let house = House::start(&[], SETTINGS);
+    let base = house.server.as_ref().expect("running").base().to_owned();
+    let operator = Caller::operator(&base);
+    let (_, secret) = make_app(&operator, &house.gateways, "stored");
+    let caller = Caller::with_key(&base, &secret);
+    let device = |n: u64| {
+        json!({ "external_id": n.to_string(), "push_token": format!("{n:064x}"),
+                "send_platform": "APNS", "device_platform": "IOS" })
+    };
+    let devices: Vec<_> = (0..DEVICES).map(device).collect();
+    caller.done("POST", "/devices/-/:register", &json!({ "devices": devices }));
+    let written = json!({ "title": "t", "body": "b", "rate_limit": 300 });
+    let made = caller.done("POST", "/notifications", &written);
+    let path = format!("/notifications/{}", made["uuid"].as_str().expect("a uuid"));
+    caller.done("POST", &format!("{path}/:launch"), &json!({}));
+    let credentials = apns(&house.gateways, &configured(&house.gateways, "key_id"));
+    for settled in [50, 200, 400] {
+        house.wait("pushes", || {
+            (caller.shown(&path)["settled"].as_u64() >= Some(settled)).then_some(())
+        });
+        caller.done("PUT", "/apps/stored/providers/apns", &credentials);
+    }
+    let ended =
+        house.wait("SENT", || Some(caller.shown(&path)).filter(|now| now["status"] == json!(SENT)));
+    assert_eq!((total(&ended["sent"]), total(&ended["failed"])), (DEVICES + 2, 0), "{ended}");
+}
+
+#[test]
+fn what_a_caller_began_is_finished_and_recorded_though_it_hangs_up() {
+    let house = House::start(&[], SETTINGS);
+    let base = house.server.as_ref().expect("running").base().to_owned();
+    let caller = Caller::with_key(&base, &house.gateways.secret);
+    let address = base.strip_prefix("http://").expect("an address");
+    for round in 0..40 {
+        let made = caller.done("POST", "/notifications", &json!({ "title": "t", "body": "b" }));
+        let uuid = made["uuid"].as_str().expect("a uuid");
+        let request = format!(
+            "POST /notifications/{uuid}/:launch HTTP/1.1\r\nHost: {address}\r\n\
+             Authorization: Bearer {}\r\nContent-Length: 0\r\n\r\n",
+            house.gateways.secret
+        );
+        hang_up(address, &request, Duration::from_micros(300 * round));
+    }
+    let launched = || {
+        let all = caller.shown("/notifications?size=100");
+        let all = all.as_array().expect("notifications").iter();
+        all.filter(|notification| notification["status"] != json!(0)).count()
+    };
+    let recorded = || {
+        let entries = caller.shown("/audit?size=100&action=notification.launched");
+        entries.as_array().expect("entries").len()
+    };
+    house.wait("an entry for every launch", || {
+        let launched = launched();
+        (launched > 0 && launched == recorded()).then_some(())
+    });
+}
+
+/// Sends a request, and resets the connection without reading the answer.
+fn hang_up(address: &str, request: &str, after: Duration) {
+    let mut stream = TcpStream::connect(address).expect("connected");
+    stream.write_all(request.as_bytes()).expect("sent");
+    std::thread::sleep(after);
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+    // SAFETY: the descriptor is open, and the option is of the size that is told.
+    let set = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const at_once).cast(),
+            size_of::<libc::linger>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0);
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub use self::operations::{part, schemes};
 use self::error::Failure;
 use crate::{
     api::{
+        finish::Finishing,
         observe::Dialect,
         table::{Entry, Listed, Table},
     },
@@ -98,8 +99,9 @@ macro_rules! verbs {
                 F: actix_web::Handler<Args>,
                 Args: actix_web::FromRequest + 'static,
                 F::Output: actix_web::Responder + 'static,
+                F::Future: 'static,
             {
-                self.resource = self.resource.route($route.to(handler));
+                self.resource = self.resource.route($route.to(Finishing(handler)));
                 self.allowed.extend($allowed);
                 self
             })*

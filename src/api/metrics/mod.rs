@@ -16,9 +16,9 @@ use crate::{
     telemetry::CONTENT_TYPE,
 };
 
-/// What proxies add to the requests that they pass on.
-const FORWARDED: [&str; 5] =
-    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+/// What proxies add to the requests that they pass on, besides `X-Forwarded-…`.
+const FORWARDED: [&str; 6] =
+    ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
 
 /// `GET /metrics`
 pub async fn show(request: HttpRequest, state: Data<ApiState>) -> HttpResponse {
@@ -42,9 +42,14 @@ fn admit(request: &HttpRequest, state: &ApiState) -> Result<()> {
     auth::refuse_strangers(headers)
 }
 
-/// Whether somebody on this machine asks, and no proxy for somebody else.
+/// Whether somebody on this machine asks, and no proxy for somebody else. A proxy may say nothing of
+/// itself, so where the settings tell of one, nobody is from here.
 fn is_from_here(request: &HttpRequest, state: &ApiState) -> bool {
-    let direct = FORWARDED.iter().all(|name| !request.headers().contains_key(*name));
+    let server = &state.server;
+    let of_a_proxy = |name: &str| FORWARDED.contains(&name) || name.starts_with("x-forwarded-");
+    let direct = !request.headers().keys().any(|name| of_a_proxy(name.as_str()))
+        && server.public_url.is_none()
+        && server.trusted_proxies.is_empty();
     let address = origin::address(request, &state.server);
     direct && address.is_some_and(|address| address.is_loopback())
 }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     api::{
         ApiState,
+        finish::Finishing,
         observe::Dialect,
         table::{Entry, Listed, Table},
     },
@@ -67,8 +68,9 @@ macro_rules! verbs {
             F: Handler<Args>,
             Args: FromRequest + 'static,
             F::Output: Responder + 'static,
+            F::Future: 'static,
         {
-            self.resource = self.resource.route(web::$verb().to(handler));
+            self.resource = self.resource.route(web::$verb().to(Finishing(handler)));
             self.listed.verbs.push($name);
             self
         })*

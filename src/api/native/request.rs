@@ -157,6 +157,10 @@ impl<N: Needs> FromRequest for Anyone<N> {
         let request = request.clone();
         async move {
             let state = state(&request);
+            if !request.method().is_safe() {
+                // A key that another node has revoked must make no other.
+                state.services.apps.follow().await?;
+            }
             let identity = auth::identity(&request, state).await?;
             let named = auth::named_app(&request, state, &identity)?;
             if identity.may(N::SCOPE) {

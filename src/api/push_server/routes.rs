@@ -18,6 +18,7 @@ use super::{
 use crate::{
     api::{
         ApiState,
+        finish::Finishing,
         observe::Dialect,
         origin,
         pace::Pace,
@@ -104,7 +105,7 @@ impl Path {
         F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
         Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
     {
-        self.route("POST", web::post().to(told(handler)))
+        self.route("POST", web::post().to(Finishing(told(handler))))
     }
 
     fn delete<F, Fut>(self, handler: F) -> Self
@@ -112,7 +113,7 @@ impl Path {
         F: Fn(HttpRequest, Payload, Data<ApiState>) -> Fut + Clone + 'static,
         Fut: Future<Output = Result<HttpResponse, Refusal>> + 'static,
     {
-        self.route("DELETE", web::delete().to(told(handler)))
+        self.route("DELETE", web::delete().to(Finishing(told(handler))))
     }
 }
 

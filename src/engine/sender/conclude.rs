@@ -75,16 +75,16 @@ impl Desk {
             End::Later(due) => {
                 let mut state = self.lock();
                 // Asked under the lock: whoever closes a gate sweeps after it.
-                if self.is_closed() {
+                if !job.is_wanted() {
+                    drop(state);
+                    job.leave();
+                } else if self.is_closed() {
                     drop(state);
                     job.forsake();
-                } else if job.is_wanted() {
+                } else {
                     state.queue.put_later(due, job);
                     drop(state);
                     self.work.notify_one();
-                } else {
-                    drop(state);
-                    job.leave();
                 }
             }
         }

@@ -188,11 +188,14 @@ impl Desk {
         Some(heard)
     }
 
-    /// Takes the desk down: what waits here ends as without credentials, and nothing more begins.
+    /// Takes the desk down: what waits here ends as without credentials, and nothing more begins. What is
+    /// of campaigns that were stopped is handed back instead: they go on by another desk.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let all = self.lock().queue.take_all();
-        all.into_iter().for_each(Job::forsake);
+        let (wanted, left): (Vec<_>, Vec<_>) = all.into_iter().partition(Job::is_wanted);
+        wanted.into_iter().for_each(Job::forsake);
+        left.into_iter().for_each(Job::leave);
     }
 
     /// Whether it was taken down.

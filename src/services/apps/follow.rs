@@ -101,6 +101,8 @@ impl Apps {
 
     async fn take_up(&self, name: &AppName, app: &StoredApp) {
         let settings = opened(name, app, self.sealer.as_deref(), &self.model);
+        // Stopped first: what waits with the old credentials must not end as without any.
+        self.engine.begin_anew(name);
         let put = self.engine.put_app(name, &settings);
         self.engine.begin_anew(name);
         if let Err(error) = put {

@@ -90,6 +90,13 @@ impl Apps {
             let found = self.stores.documents.get(&KEYS, &place(app, id), now).await?;
             let found = found.ok_or_else(no_such_key)?;
             let mut key: KeyRecord = record::read(&found)?;
+            let has_earlier = key.previous.as_ref().is_some_and(|was| was.valid_until > now);
+            if has_earlier && !overlap.is_zero() {
+                // A third secret would end the first before its time.
+                let reason = "two secrets are valid already, until previous_valid_until; \
+                              overlap_hours 0 ends both";
+                return Err(Error::conflict(reason));
+            }
             let digest = digest_text(&digest_of(secret.as_bytes()));
             let earlier = std::mem::replace(&mut key.digest, digest);
             let previous = Previous { digest: earlier, valid_until: now.plus(overlap) };

@@ -36,7 +36,7 @@ use crate::{
     },
     engine::EngineHandle,
     settings::{AppSettings, Settings},
-    storage::{NewDocument, NotificationQuery, Stores},
+    storage::{DeviceQuery, NewDocument, NotificationQuery, Stores},
 };
 
 const MAX_NAME_CHARS: usize = 64;
@@ -161,6 +161,7 @@ impl Apps {
         if self.is_configured(&app) {
             return Err(Error::conflict("there is an app of this name in the configuration"));
         }
+        self.refuse_remains(&app, now).await?;
         let key = new_app_key();
         let credentials = Credentials::default();
         let record = AppRecord { created_at: now, removed_at: None, key: key.clone(), credentials };
@@ -215,6 +216,26 @@ impl Apps {
                 return Ok(());
             }
         }
+    }
+
+    /// An app that was taken from the configuration leaves its keys and its data: they are nobody else's.
+    async fn refuse_remains(&self, app: &AppName, now: Timestamp) -> Result<()> {
+        let Stores { devices, notifications, documents, .. } = &self.stores;
+        if documents.get(&APPS, app.as_str(), now).await?.is_some() {
+            // Told apart by whoever finds it there.
+            return Ok(());
+        }
+        let keys = Directory::read(&**documents, now).await?.keys_of(app).next().is_some();
+        let one = DeviceQuery { size: 1, now, ..DeviceQuery::default() };
+        let devices = devices.search(app, &one).await?.total > 0;
+        let one = NotificationQuery { size: 1, ..NotificationQuery::default() };
+        let notifications = notifications.list(app, &one).await?.total > 0;
+        if keys || devices || notifications {
+            let reason =
+                "an app of this name has left keys, devices or notifications; take another";
+            return Err(Error::conflict(reason));
+        }
+        Ok(())
     }
 
     async fn name_is_taken(&self, name: &str, now: Timestamp) -> Result<Error> {

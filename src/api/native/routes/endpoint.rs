@@ -10,6 +10,7 @@ use actix_web::{
 
 use crate::api::{
     extract::BodyDeadline,
+    finish::Finishing,
     native::answer,
     observe::Dialect,
     table::{Entry, Listed},
@@ -60,8 +61,9 @@ impl Endpoint {
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
+        F::Future: 'static,
     {
-        self.route("POST", web::post().to(handler))
+        self.route("POST", web::post().to(Finishing(handler)))
     }
 
     /// Answers PUT.
@@ -70,8 +72,9 @@ impl Endpoint {
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
+        F::Future: 'static,
     {
-        self.route("PUT", web::put().to(handler))
+        self.route("PUT", web::put().to(Finishing(handler)))
     }
 
     /// Answers PATCH.
@@ -80,8 +83,9 @@ impl Endpoint {
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
+        F::Future: 'static,
     {
-        self.route("PATCH", web::patch().to(handler))
+        self.route("PATCH", web::patch().to(Finishing(handler)))
     }
 
     /// Answers DELETE.
@@ -90,8 +94,9 @@ impl Endpoint {
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
+        F::Future: 'static,
     {
-        self.route("DELETE", web::delete().to(handler))
+        self.route("DELETE", web::delete().to(Finishing(handler)))
     }
 
     /// Takes bodies up to another limit than the rest of the API, and gives them longer to arrive.

@@ -69,19 +69,13 @@ pub struct RegistrationBody {
 impl RegistrationBody {
     /// As the domain has it.
     pub fn into_domain(self) -> Registration {
-        let properties = self.properties.unwrap_or_default();
+        let Self { properties, tags, alias, timezone, locale, .. } = self;
         Registration {
             external_id: self.external_id,
             push_token: self.push_token,
             send_platform: self.send_platform.map(|named| named.0),
             device_platform: self.device_platform.map(|named| named.0),
-            edit: DeviceEdit {
-                properties: properties.into_iter().map(PropertyChange::into_domain).collect(),
-                tags: self.tags.map(Option::unwrap_or_default),
-                alias: self.alias,
-                timezone: self.timezone,
-                locale: self.locale,
-            },
+            edit: EditBody { properties, tags, alias, timezone, locale }.into_domain(),
         }
     }
 }

@@ -50,6 +50,8 @@ async function openTab(browser, { dark = false, phone = false } = {}) {
     baseURL: site.base, colorScheme: dark ? "dark" : "light", viewport: phone ? SIZES.phone : SIZES.wide,
     reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin", permissions: ["clipboard-read", "clipboard-write"],
   });
+  // Nothing takes so long but on a machine that has much else to do.
+  context.setDefaultTimeout(90_000);
   const tab = await context.newPage();
   tab.faults = [];
   // Before anybody has signed in, and where a test asks for a refusal, an answer of 4xx is as it should be.
