@@ -57,14 +57,14 @@ function groupBox(node, parent, parts) {
     change(inserted(root(), node.id, null, group(node.join === 'OR' ? 'AND' : 'OR', [child])), { id: child.id, part: 'key' });
   };
   const reason = reasons?.get(node.id);
-  return h('div.group', { key: node.id, class: [node.join.toLowerCase(), tone(reason)], role: 'group', 'aria-label': `${JOINS[node.join]}: ${words(node)}`, dataset: { node: node.id } },
+  return h('div.group', { key: node.id, class: [node.join.toLowerCase(), tone(reason, parent)], role: 'group', 'aria-label': `${JOINS[node.join]}: ${words(node)}`, dataset: { node: node.id } },
     h('div.group-head', null,
       parent && handle(node),
       h('select.join', {
         value: node.join, 'aria-label': 'How the conditions of this group are joined', dataset: { part: 'join' },
         onchange: ({ target }) => change(edited(root(), node.id, { join: target.value }), { id: node.id, part: 'join' }),
       }, Object.entries(JOINS).map(([join, name]) => h('option', { value: join }, name))),
-      reason && verdict(reason),
+      reason && verdict(reason, node, parent),
       h('span.grow'),
       parent && actions(node, parent, parts)),
     problemText(node, parts),
@@ -85,7 +85,7 @@ function conditionRow(node, parent, parts) {
   const described = problem?.text || hint ? `clause-${node.id}` : null;
   const wrong = (part) => problem?.part === part;
   const reason = reasons?.get(node.id);
-  return h('div.clause', { key: node.id, class: tone(reason), role: 'group', 'aria-label': words(node), dataset: { node: node.id } },
+  return h('div.clause', { key: node.id, class: tone(reason, parent), role: 'group', 'aria-label': words(node), dataset: { node: node.id } },
     parent && handle(node),
     h('div.fields', null,
       h('combo-box.key', {
@@ -103,7 +103,7 @@ function conditionRow(node, parent, parts) {
       })),
     actions(node, parent, parts),
     problemText(node, parts) ?? (hint && h('p.hint', { id: `clause-${node.id}` }, hint)),
-    reason && verdict(reason, node));
+    reason && verdict(reason, node, parent));
 }
 
 /** What is to be known about a comparison. */
@@ -131,7 +131,9 @@ function operatorOptions({ key, operator }, types) {
 }
 
 const words = (node) => clauseInWords(node);
-const tone = (reason) => reason && (reason.matches ? 'holds' : 'fails');
+/** Whether a clause is as its group wants it: within “none of these” it is when it does not hold. */
+const isWanted = ({ matches }, parent) => matches !== (parent?.join === 'NOT');
+const tone = (reason, parent) => reason && (isWanted(reason, parent) ? 'holds' : 'fails');
 
 /** Not a button element: Firefox lets nobody drag one. */
 const handle = (node) =>
@@ -146,11 +148,14 @@ function problemText(node, { problems }) {
 }
 
 /** What a device has there, and whether that satisfies the clause. */
-function verdict({ matches, actual, leaf }, node) {
+function verdict(reason, node, parent) {
+  const { matches, actual, leaf } = reason;
+  const isGood = isWanted(reason, parent);
+  const said = matches ? (isGood ? 'Yes' : 'Yes, and it must not') : 'No';
   const values = [actual ?? []].flat().map((value) => actualName(value, node));
   const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${values.join(', ') || 'an empty list'}.`;
-  return h('span.verdict', { class: matches ? 'good' : 'bad' },
-    icon(matches ? 'yes' : 'close'), h('span', null, matches ? 'Yes' : 'No', leaf && '. '), leaf && h('span.soft.cut', { title: has }, has));
+  return h('span.verdict', { class: isGood ? 'good' : 'bad' },
+    icon(matches ? 'yes' : 'close'), h('span', null, said, leaf && '. '), leaf && h('span.soft.cut', { title: has }, has));
 }
 
 function actualName(value, { key, operator }) {
