@@ -55,7 +55,7 @@ pub async fn serve(settings: Settings, announce: bool) -> anyhow::Result<()> {
     warn_when_open(&settings);
     warn_when_unsigned(&settings);
     let (server, address) = http_server(state, &settings)?;
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, console = %format_args!("http://{address}/console/"), "listening");
     if announce {
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{}", serde_json::json!({ "listening": address.to_string() }))?;

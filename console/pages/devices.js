@@ -25,6 +25,7 @@ export function page({ query: asked, session }) {
     key: asked.get('key') ?? '',
     type: asked.get('type') in TYPES ? asked.get('type') : 'string',
     after: Number(asked.get('after')) || null,
+    shown: 0,
     from: Number(asked.get('from')) || 0,
     // Where the earlier pages began.
     before: [],
@@ -79,7 +80,7 @@ function looking(state, signal, draw) {
       const body = { ...state.applied, size: SIZE + 1, ...(state.after ? { after: state.after } : {}) };
       const { result } = await envelope('POST', '/devices/-/:search', body, { signal });
       if (mine !== turn) return;
-      Object.assign(state, { rows: result.slice(0, SIZE), more: result.length > SIZE, busy: false });
+      Object.assign(state, { rows: result.slice(0, SIZE), shown: state.from, more: result.length > SIZE, busy: false });
     } catch (error) {
       if (error.name === 'AbortError' || mine !== turn) return;
       Object.assign(state, { error, busy: false });
@@ -265,7 +266,8 @@ function tags(all) {
 function turning(state, look) {
   if (!state.more && !state.after) return null;
   const total = state.counts?.total;
-  const stretch = `${number(state.from + 1)}–${number(state.from + state.rows.length)}`;
+  // Of the rows that are there: those of the page asked for may still be on their way.
+  const stretch = `${number(state.shown + 1)}–${number(state.shown + state.rows.length)}`;
   return h('nav.pager', { 'aria-label': 'Pages of devices' },
     h('span.soft.small.number', { role: 'status' }, state.rows.length ? `${stretch}${total ? ` of ${count(total, 'device')}` : ''}` : 'No more devices'),
     h('div.row', null,

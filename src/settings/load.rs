@@ -37,6 +37,11 @@ impl Settings {
             let text = std::fs::read_to_string(path).map_err(|error| {
                 one_problem("--config", format!("cannot read {}: {error}", path.display()))
             })?;
+            if text.trim().is_empty() {
+                // Whoever names a file means its apps and keys; without them the server would be open.
+                let empty = format!("{} is empty; it may still be being written", path.display());
+                return Err(one_problem("--config", empty));
+            }
             figment = figment.merge(Indexed(Toml::string(&text)));
         }
         for (name, value) in environment {

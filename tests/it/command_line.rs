@@ -33,6 +33,15 @@ fn serve_refuses_a_bad_configuration() {
 }
 
 #[test]
+fn an_empty_configuration_is_no_open_server() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let output = fanfare().args(["serve", "--config"]).arg(file.path()).output();
+    let output = output.expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("is empty"), "{told}");
+}
+
+#[test]
 fn the_version_is_told() {
     let output = fanfare().arg("version").output().expect("the binary runs");
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("fanfare "));

@@ -186,10 +186,10 @@ fn beyond_this_machine_a_key_is_needed() {
         ("APPS__0__NAME", "shop"),
         ("APPS__0__SECRET", "the-master-secret"),
         ("INTERNAL__KEYS", KEY),
-        ("SERVER__TRUSTED_PROXIES", "127.0.0.1"),
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let server = Server::start(&settings.into());
+    let mut settings = BTreeMap::from(settings);
+    let server = Server::start(&settings);
     assert_eq!(get(&server, &[]).status, 200);
     let bearer = format!("Bearer {KEY}");
     let from_afar = ("x-forwarded-for", "203.0.113.9");
@@ -219,6 +219,10 @@ fn beyond_this_machine_a_key_is_needed() {
     }
     let answer = server.send("POST", "/metrics", &BTreeMap::new(), None);
     assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "GET, HEAD"));
+
+    // A proxy may say nothing of itself.
+    settings.insert("SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned());
+    assert_eq!(get(&Server::start(&settings), &[]).status, 401);
 }
 
 #[test]

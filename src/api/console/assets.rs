@@ -32,11 +32,16 @@ pub async fn serve(request: HttpRequest) -> HttpResponse {
     let path = request.match_info().query("path");
     match Files::get(path) {
         Some(file) => answer(&request, path, file),
-        None if FOLDERS.iter().any(|folder| path.starts_with(folder)) => {
-            native::no_such_path().await
-        }
+        None if is_of_a_file(path) => native::no_such_path().await,
         None => answer(&request, PAGE, Files::get(PAGE).expect("the console has its page")),
     }
+}
+
+/// Whether a path that leads nowhere was a file's: in one of the folders, or beside the page itself. A
+/// device may have a dot in its name.
+fn is_of_a_file(path: &str) -> bool {
+    let beside_the_page = path.contains('.') && !path.contains('/');
+    beside_the_page || FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Where the console is.
