@@ -138,7 +138,8 @@ mod tests {
         let mut written = tempfile::NamedTempFile::new().expect("a temporary file");
         written.write_all(file.as_bytes()).expect("written");
         let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Settings::load_with(Some(written.path()), environment)
+        let file = Some(written.path()).filter(|_| !file.is_empty());
+        Settings::load_with(file, environment)
     }
 
     #[test]
