@@ -54,6 +54,8 @@ pub struct CampaignRun {
     /// Records that the ledger does not take now, one for each [`Unrecorded`].
     unrecorded: AtomicUsize,
     closed: AtomicBool,
+    /// Whether every shard of it is done, on whatever node.
+    complete: AtomicBool,
     /// How many credits there are at the most, and how many were handed in so far.
     pages: PageBudget,
     credits_given: Mutex<usize>,
@@ -115,6 +117,7 @@ impl CampaignRun {
             ended: Notify::new(),
             unrecorded: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
             pages,
             credits_given: Mutex::new(credits),
         }
@@ -127,6 +130,11 @@ impl CampaignRun {
         let wanted = self.pages.pages_at(per_second);
         self.credits.add_permits(wanted.saturating_sub(*given));
         *given = wanted.max(*given);
+    }
+
+    /// Every shard of it is done.
+    pub fn complete(&self) {
+        self.complete.store(true, Ordering::Relaxed);
     }
 
     /// Devices in the next page.
@@ -298,7 +306,8 @@ impl Campaigns {
     pub fn end(&self, id: NotificationId) {
         if let Some(run) = self.lock().remove(&id) {
             if let Some(trace) = &run.trace {
-                trace.end(!run.is_open());
+                // A server that stops just then has not stopped it.
+                trace.end(!run.is_open() && !run.complete.load(Ordering::Relaxed));
             }
             run.ended.notify_waiters();
         }

@@ -294,6 +294,9 @@ impl Handler<Looked> for CoordinatorActor {
         if let Some(tenure) = tenure {
             self.run.shards().extend(tenure.gained);
             self.seat_shards();
+            if tenure.all_done {
+                self.run.complete();
+            }
             let stopped = !self.run.is_open() && self.run.shards().is_empty();
             if (tenure.all_done || stopped) && !self.ending {
                 return self.end(Ending::Shards, ctx);
