@@ -18,6 +18,7 @@ mod moxie;
 mod native_api;
 mod nodes;
 mod openapi;
+mod outages;
 mod push_server;
 mod storage_contract;
 mod supervision;

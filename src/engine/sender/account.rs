@@ -16,6 +16,21 @@ use crate::{
 /// How long a refusal is told of after the last push that was refused.
 const REFUSAL_TOLD: Duration = Duration::from_secs(30);
 
+/// A wait that is shorter is no outage.
+const BRIEF: Duration = Duration::from_secs(2);
+
+/// Whether pushes go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They go, or end at once.
+    Here,
+    /// They wait until the provider is back.
+    Away {
+        /// It is time to ask whether it is, and no push waits here that could find out.
+        unasked: bool,
+    },
+}
+
 /// Why nothing is sent now.
 enum Trouble {
     /// The credentials are refused, for this reason; asked again then.
@@ -68,6 +83,27 @@ impl Desk {
             }
             _ => told,
         })
+    }
+
+    /// Whether pushes go out, for who has others to send meanwhile.
+    pub fn standing(&self) -> Standing {
+        let (state, now) = (self.lock(), Instant::now());
+        if state.hold_until.is_some_and(|until| until > now + BRIEF) {
+            return Standing::Away { unasked: false };
+        }
+        if let Some(refused) = &state.refused {
+            // Until it is time to ask again pushes end at once.
+            let away = refused.keeps_waiting(BRIEF, now);
+            return if away { Standing::Away { unasked: false } } else { Standing::Here };
+        }
+        match state.breaker.stands() {
+            (BreakerState::Closed, _) => Standing::Here,
+            (_, until) => {
+                let due = until.is_none_or(|until| until <= now);
+                let waits = !state.queue.is_empty() || state.queue.next_due().is_some();
+                Standing::Away { unasked: due && !waits }
+            }
+        }
     }
 
     /// Why its provider cannot be sent to.

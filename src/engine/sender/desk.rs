@@ -107,6 +107,11 @@ impl Refusal {
     pub(super) fn new(reason: Reason, now: Instant) -> Self {
         Self { reason, next_probe: now + REFUSED_PROBE, probing_until: None }
     }
+
+    /// Whether what waits has been waiting for a probe's answer for so long.
+    pub(super) fn keeps_waiting(&self, long: Duration, now: Instant) -> bool {
+        self.probing_until.is_some_and(|until| now < until && until <= now + PROBE_PATIENCE - long)
+    }
 }
 
 /// What the pump should do next.
