@@ -185,3 +185,32 @@ async fn a_node_killed_while_pages_are_set_aside_leaves_them_to_the_others() {
     };
     tokio::task::spawn_blocking(test).await.expect("the test");
 }
+
+/// The device that FCM was last asked with, once it is asked with one now and then: nothing for a while,
+/// then one push.
+fn asks_now_and_then(house: &House) -> String {
+    house.wait("a probe", || {
+        let mut records = house.records();
+        records.retain(|(token, ..)| !is_apples(token));
+        let [.., (_, _, before), (token, _, last)] = records.as_slice() else { return None };
+        (last - before > 800).then(|| token.clone())
+    })
+}
+
+#[test]
+fn a_device_that_always_fails_does_not_keep_its_provider_away_from_the_others() {
+    let house = House::start(&[], SETTINGS);
+    house.register(DEVICES);
+    let failing = |tokens: Value| {
+        let rule = json!({"status": 503, "reason": "UNAVAILABLE", "token_prefix": tokens});
+        house.gateways.set_faults(&json!({"fcm": {"rules": [rule]}, "apns": {}})).expect("set");
+    };
+    failing(json!(""));
+    let uuid = house.create(&json!({}));
+    house.launch(&uuid);
+    // FCM is back for all but the one that asks whether it is.
+    failing(json!(asks_now_and_then(&house)));
+    let ended = house.wait_sent(&uuid);
+    assert_eq!(ended["reasons"], json!({"UNAVAILABLE": 1}), "{ended}");
+    assert_eq!((house.prove(DEVICES).missed, settled(&ended)), (0, expected(DEVICES)));
+}

@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     job::{Job, Ticket},
     meter::Meter,
-    queue::Queue,
+    queue::{LaneEnd, Queue},
 };
 use crate::{
     domain::{device::Device, ids::AppName, outcome::Reason},
@@ -240,7 +240,10 @@ impl Desk {
     pub fn step(self: &Arc<Self>, now: Instant) -> Step {
         let free = self.transport.window().saturating_sub(self.in_flight());
         let mut state = self.lock();
-        state.queue.wake_due(now);
+        // While the provider is out of order the devices take turns to ask: it may be back for all but the
+        // one that asked last.
+        let end = if state.breaker.is_open() { LaneEnd::Tail } else { LaneEnd::Head };
+        state.queue.wake_due(now, end);
         if let Some(until) = state.hold_until.filter(|until| *until > now) {
             return Step::Sleep(until);
         }
