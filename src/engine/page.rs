@@ -213,3 +213,75 @@ impl PageWork {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::{
+        cluster::Lease,
+        domain::{
+            campaign::{Position, ShardKey},
+            device::DevicePlatform,
+            ids::{AppName, DeviceId, NotificationId},
+            notification::Notification,
+        },
+        engine::campaign::PageBudget,
+    };
+
+    const AWAY: [SendPlatform; 1] = [SendPlatform::Fcm];
+
+    fn target(id: u64, provider: SendPlatform) -> Target {
+        Target {
+            device: DeviceId(id),
+            position: Position(id),
+            platform: DevicePlatform::Unknown,
+            provider,
+            token: "token".into(),
+            registered_at: Timestamp(0),
+            unreachable: None,
+            failed_before: None,
+        }
+    }
+
+    /// A page of two devices, of the one provider and of the other.
+    fn page() -> Arc<PageWork> {
+        let id = NotificationId(uuid::Uuid::nil());
+        let draft = Notification::draft(&AppName::new("app"), id, Timestamp(0));
+        let budget = PageBudget { most: 1, page_size: 2 };
+        let run = Arc::new(CampaignRun::new(draft, HashMap::new(), budget, None));
+        let shard = ShardKey { notification: id, round: 0, index: 0 };
+        let desk = ShardDesk::new(Lease { shard, epoch: 1 }, None);
+        let credit = Arc::clone(&run.credits).try_acquire_owned().expect("a credit");
+        let span = Span { after: Position(0), upto: Position(2) };
+        let targets = vec![target(1, SendPlatform::Apns), target(2, SendPlatform::Fcm)];
+        PageWork::new(run, desk, span, targets, Vec::new(), credit, None)
+    }
+
+    #[test]
+    fn a_page_is_set_aside_when_it_waits_for_nothing_but_who_is_away() {
+        let page = page();
+        assert!(!page.set_aside(&AWAY) && page.is_wanted(), "APNs' device is open");
+        page.settle(0, Outcome::Accepted);
+        assert!(!page.set_aside(&[]));
+        assert!(page.set_aside(&AWAY) && !page.is_wanted());
+        assert_eq!(page.waits_for().as_deref(), Some(&AWAY[..]));
+        page.leave();
+        let record = page.record(Timestamp(0));
+        assert!(page.is_settled() && !record.done && record.entries.len() == 1);
+    }
+
+    #[test]
+    fn a_page_that_holds_no_credit_or_is_over_is_not_set_aside() {
+        let trailing = page();
+        trailing.settle(0, Outcome::Accepted);
+        trailing.trail();
+        assert_eq!(trailing.run.credits.available_permits(), 1);
+        assert!(!trailing.set_aside(&AWAY));
+        let over = page();
+        over.settle(0, Outcome::Accepted);
+        over.settle(1, Outcome::Accepted);
+        assert!(!over.set_aside(&AWAY));
+    }
+}

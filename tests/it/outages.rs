@@ -214,3 +214,38 @@ fn a_device_that_always_fails_does_not_keep_its_provider_away_from_the_others() 
     assert_eq!(ended["reasons"], json!({"UNAVAILABLE": 1}), "{ended}");
     assert_eq!((house.prove(DEVICES).missed, settled(&ended)), (0, expected(DEVICES)));
 }
+
+#[test]
+fn a_provider_that_nothing_waits_for_any_more_is_asked_whether_it_is_back() {
+    // FCM's devices come first, and all of them are set aside; APNs' take their time after that.
+    const GOOGLE: usize = 200;
+    const APPLE: usize = 3_000;
+    let house = House::start(&[], &format!("{SETTINGS}shards = 1\n"));
+    let device = |index: usize| {
+        let apples = index >= GOOGLE;
+        let token =
+            if apples { format!("{index:064x}") } else { format!("{index:0>24}:APA91b-test") };
+        json!({"external_id": format!("d{index}"), "push_token": token, "send_platform": 1 + i32::from(apples)})
+    };
+    let devices: Vec<Value> = (0..GOOGLE + APPLE).map(device).collect();
+    for devices in devices.chunks(100) {
+        let batch = json!({ "devices": devices });
+        house.api().post("/devices/-/:register", &batch).expect("registered");
+    }
+    house.gateways.set_faults(&fcm_away()).expect("away");
+    let uuid = house.create(&json!({"conditions": null, "rate_limit": 150}));
+    house.launch(&uuid);
+    let pages = GOOGLE as u64 / 20;
+    house.wait("all of FCM's pages set aside", || {
+        (pages_aside(&house.api(), &uuid) >= pages).then_some(())
+    });
+    house.gateways.set_faults(&json!({})).expect("back");
+    let of_google = |records: &[(String, String, u64)]| {
+        accepted(records).into_iter().filter(|token| !is_apples(token)).count()
+    };
+    let records = house.wait("FCM's pushes", || {
+        Some(house.records()).filter(|records| of_google(records) == GOOGLE)
+    });
+    assert!(accepted(&records).len() < GOOGLE + APPLE, "APNs' part is not over by then");
+    house.set_status(&uuid, "DELETED");
+}

@@ -86,8 +86,8 @@ impl Desk {
     }
 
     /// Whether pushes go out, for who has others to send meanwhile.
-    pub fn standing(&self) -> Standing {
-        let (state, now) = (self.lock(), Instant::now());
+    pub fn standing(&self, now: Instant) -> Standing {
+        let state = self.lock();
         if state.hold_until.is_some_and(|until| until > now + BRIEF) {
             return Standing::Away { unasked: false };
         }
@@ -172,4 +172,102 @@ impl Desk {
 fn time_of_day(at: Instant, now: Instant) -> Timestamp {
     let wall = Timestamp::now().plus(at.saturating_duration_since(now));
     Timestamp((wall.0 + 50).div_euclid(100) * 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        domain::{
+            device::SendPlatform,
+            ids::{AppName, NotificationId},
+            message::Message,
+            outcome::{Answer, Reason},
+        },
+        engine::{
+            backoff::Backoff, rate_limit::RateLimiter, sender::DeskRates, verdict::RetryPolicy,
+        },
+        transport::{Destination, RenderError, Rendered, Transport, TransportState},
+    };
+
+    /// A way out that nothing is sent by.
+    struct Unused;
+
+    #[async_trait]
+    impl Transport for Unused {
+        fn provider(&self) -> SendPlatform {
+            SendPlatform::Fcm
+        }
+
+        fn render(
+            &self,
+            _: NotificationId,
+            _: &Message,
+            _: Timestamp,
+        ) -> Result<Rendered, RenderError> {
+            unreachable!("nothing is sent")
+        }
+
+        async fn push(&self, _: &Rendered, _: Destination<'_>) -> Answer {
+            unreachable!("nothing is sent")
+        }
+
+        async fn check(&self) -> Answer {
+            unreachable!("nothing is asked")
+        }
+
+        fn window(&self) -> usize {
+            1
+        }
+
+        fn state(&self) -> TransportState {
+            unreachable!("nothing is asked")
+        }
+    }
+
+    fn desk(now: Instant) -> Desk {
+        let limiter = || Arc::new(RateLimiter::new(0, now));
+        let rates = DeskRates { provider: limiter(), app: limiter(), global: limiter() };
+        let backoff = Backoff { base: Duration::ZERO, max: Duration::ZERO };
+        let policy = RetryPolicy { max_attempts: 1, backoff };
+        Desk::new(AppName::new("app"), Arc::new(Unused), rates, policy, 5, Meter::new(now))
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_provider_is_away_while_pushes_wait_for_it_for_long() {
+        let now = Instant::now();
+        let desk = desk(now);
+        assert_eq!(desk.standing(now), Standing::Here);
+        desk.lock().hold_until = Some(now + 10 * SECOND);
+        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
+        assert_eq!(desk.standing(now + 9 * SECOND), Standing::Here);
+    }
+
+    #[test]
+    fn nobody_asks_after_a_provider_that_nothing_waits_for() {
+        let now = Instant::now();
+        let desk = desk(now);
+        while !desk.lock().breaker.failed(now) {}
+        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
+        assert_eq!(desk.standing(now + 60 * SECOND), Standing::Away { unasked: true });
+        desk.lock().breaker.answered();
+        assert_eq!(desk.standing(now), Standing::Here);
+    }
+
+    #[test]
+    fn one_that_refuses_the_credentials_is_away_only_while_it_is_asked_and_silent() {
+        let now = Instant::now();
+        let desk = desk(now);
+        desk.lock().refused = Some(Refusal::new(Reason::new("InvalidProviderToken"), now));
+        assert_eq!(desk.standing(now), Standing::Here, "pushes end at once");
+        desk.lock().refused.as_mut().expect("it refuses").probing_until = Some(now + 15 * SECOND);
+        assert_eq!(desk.standing(now), Standing::Here);
+        assert_eq!(desk.standing(now + 3 * SECOND), Standing::Away { unasked: false });
+    }
 }

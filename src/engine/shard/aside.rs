@@ -8,6 +8,8 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::time::Instant;
+
 use super::ShardActor;
 use crate::{
     domain::device::SendPlatform,
@@ -34,10 +36,11 @@ struct Outlook {
 
 impl Outlook {
     fn of(senders: &Senders, run: &CampaignRun) -> Self {
+        let now = Instant::now();
         let mut outlook = Self { away: Vec::new(), unasked: Vec::new(), some_here: false };
         for provider in run.rendered.keys().copied() {
             let desk = senders.get(run.app(), provider);
-            match desk.map_or(Standing::Here, |desk| desk.standing()) {
+            match desk.map_or(Standing::Here, |desk| desk.standing(now)) {
                 Standing::Here => outlook.some_here = true,
                 Standing::Away { unasked } => {
                     outlook.away.push(provider);
