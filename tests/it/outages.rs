@@ -246,6 +246,8 @@ fn a_provider_that_nothing_waits_for_any_more_is_asked_whether_it_is_back() {
     let records = house.wait("FCM's pushes", || {
         Some(house.records()).filter(|records| of_google(records) == GOOGLE)
     });
-    assert!(accepted(&records).len() < GOOGLE + APPLE, "APNs' part is not over by then");
+    // At the end, when nothing is left to read, they are gone over whoever is there.
+    let of_apple = accepted(&records).len() - GOOGLE;
+    assert!(of_apple + 2 * 16 * 20 < APPLE, "{of_apple} of APNs' pushes were sent by then");
     house.set_status(&uuid, "DELETED");
 }

@@ -230,7 +230,7 @@ impl Desk {
         }
     }
 
-    /// Hands back every waiting device of campaigns whose gate has closed.
+    /// Hands back every waiting device of campaigns whose gate has closed, and of pages set aside.
     pub fn sweep(&self) {
         let unwanted = self.lock().queue.take_unwanted();
         unwanted.into_iter().for_each(Job::leave);

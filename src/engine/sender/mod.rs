@@ -129,7 +129,7 @@ impl Senders {
         settled.into_iter().for_each(|(index, outcome)| page.settle(index, outcome));
     }
 
-    /// Hands back what waits of pages whose gate has closed.
+    /// Hands back what waits of campaigns whose gate has closed, and of pages set aside.
     pub fn sweep(&self) {
         self.desks.load().values().for_each(|desk| desk.sweep());
     }

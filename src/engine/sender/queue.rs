@@ -94,7 +94,8 @@ impl Queue {
         jobs
     }
 
-    /// Takes out every device whose campaign was stopped, or whose shard went to another node.
+    /// Takes out every device whose campaign was stopped, whose shard went to another node, or whose page
+    /// was set aside.
     pub fn take_unwanted(&mut self) -> Vec<Job> {
         self.take_if(|job| !job.is_wanted())
     }

@@ -413,6 +413,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_of_pages_set_aside_is_as_small_as_is_said() {
+        let entry = size_of::<PageEntry>();
+        assert!(entry <= 56, "{entry}");
+        let tile = size_of::<Position>() + size_of::<Tile>();
+        assert!(tile <= PAGE_WEIGHT * entry, "{tile}");
+    }
+
+    #[test]
     fn a_page_set_aside_is_passed_over_until_it_is_called() {
         let mut progress = Progress::resume(shard(20), vec![]);
         progress.begin(span(0, 10));
