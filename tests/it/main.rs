@@ -19,6 +19,7 @@ mod native_api;
 mod nodes;
 mod openapi;
 mod push_server;
+mod removal;
 mod storage_contract;
 mod supervision;
 mod support;
