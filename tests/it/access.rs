@@ -367,5 +367,10 @@ async fn a_session_lasts_as_long_as_it_is_used() {
     assert!(used.was_begun_with(&digest_of(b"secret")));
     assert_eq!(used.expires_at, almost.plus(LIFETIME), "prolonged by its use");
     assert!(found(almost.plus(LIFETIME)).await.is_none(), "over");
+    let session = sessions.begin(&key, &digest_of(b"secret"), false, start).await.expect("begun");
+    let seen = sessions.look(session.token(), almost).await.expect("answered").expect("not over");
+    assert_eq!(seen.expires_at, start.plus(LIFETIME), "to look is no use");
+    let over = sessions.find(session.token(), start.plus(LIFETIME)).await.expect("answered");
+    assert!(over.is_none(), "it was not prolonged");
     assert!(sessions.find("no such token", start).await.expect("answered").is_none());
 }
