@@ -264,6 +264,26 @@ fn a_check_says_what_the_provider_thinks_of_the_credentials() {
         answer["reason"].as_str().is_some_and(|told| told.starts_with("private_key: ")),
         "{answer}"
     );
+    for (field, wrong) in [
+        ("topic", "com/example"),
+        ("topic", &"t".repeat(300)),
+        ("key_id", "short"),
+        ("team_id", "ABCDE1234\n"),
+        ("private_key", &"k".repeat(100_000)),
+    ] {
+        let mut given = apns(&house.gateways, "ABCDE12345");
+        given[field] = json!(wrong);
+        let (status, _, answer) = operator.ask("PUT", "/apps/wrong/providers/apns", Some(&given));
+        assert_eq!(status, 400, "{field}");
+        let told = answer["reason"].as_str().unwrap_or_default();
+        assert!(told.starts_with(&format!("{field}: ")), "{told}");
+    }
+    let mut account = fcm(&house.gateways);
+    account["service_account"]["client_email"] = json!("nobody");
+    let (status, _, answer) = operator.ask("PUT", "/apps/wrong/providers/fcm", Some(&account));
+    assert_eq!(status, 400);
+    let told = answer["reason"].as_str().unwrap_or_default();
+    assert!(told.starts_with("service_account: client_email "), "{told}");
     assert_eq!(operator.shown("/apps/wrong")["providers"], json!([]), "nothing was changed");
     let (status, _, answer) =
         operator.ask("PUT", "/apps/wrong/providers/fcm", Some(&json!({ "service_account": {} })));
