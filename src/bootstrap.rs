@@ -270,7 +270,10 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
     let bind = &settings.server.bind;
     let mut server = HttpServer::new(move || {
         let state = state.clone();
-        App::new().wrap(from_fn(api::observe)).configure(move |config| api::mount(config, &state))
+        App::new()
+            .wrap(from_fn(api::headers))
+            .wrap(from_fn(api::observe))
+            .configure(move |config| api::mount(config, &state))
     })
     .disable_signals()
     .shutdown_timeout(HTTP_SHUTDOWN_SECS)
