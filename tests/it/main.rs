@@ -20,6 +20,7 @@ mod nodes;
 mod openapi;
 mod outages;
 mod push_server;
+mod removal;
 mod storage_contract;
 mod supervision;
 mod support;
