@@ -1,5 +1,7 @@
 // From the address to a page. Links are ordinary links; those within the console do not load it anew.
 
+import { forget, keepOverReloads, note, want } from './places.js';
+
 const ROOT = '/console';
 
 /** The address of a page: `to('/campaigns')`. */
@@ -10,6 +12,8 @@ let mayLeave = async () => true;
 // How far along the history the page that is shown stands: tells back from forward.
 let shown = history.state?.index ?? 0;
 let returning = false;
+want(shown);
+keepOverReloads(() => shown);
 
 /** Goes to a page, unless the one that is shown wants to be stayed on; answers whether it went. */
 export async function go(path, { replace = false } = {}) {
@@ -18,7 +22,8 @@ export async function go(path, { replace = false } = {}) {
 
 async function move(address, replace) {
   if (!(await mayLeave())) return false;
-  if (!replace) shown += 1;
+  if (!replace) note(shown++);
+  forget(shown);
   history[replace ? 'replaceState' : 'pushState']({ index: shown }, '', address);
   arrive();
   return true;
@@ -32,6 +37,8 @@ async function travelled() {
     return;
   }
   if (await mayLeave()) {
+    note(shown);
+    want(wanted);
     shown = wanted;
     arrive();
   } else if (wanted !== shown) {

@@ -153,8 +153,8 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
 const isAway = ({ status }, feed) => status === 0 && feed.state === 'lost';
 
 function subtitle(record, { status }) {
-  if (status === DRAFT) return record.scheduled_at ? `Draft, to be sent ${time(record.scheduled_at)}` : 'Draft, not sent to anybody';
-  if (status === QUEUED) return `To be sent ${time(record.scheduled_at)}, ${ago(record.scheduled_at)}`;
+  if (status === DRAFT) return record.scheduled_at ? `Draft, to be launched ${time(record.scheduled_at)}` : 'Draft, not launched';
+  if (status === QUEUED) return `To be launched ${time(record.scheduled_at)}, ${ago(record.scheduled_at)}`;
   if (status === DELETED && !record.launched_at) return `Deleted ${time(record.modified_at)}, sent to nobody`;
   return `Launched ${time(record.launched_at)}${record.rate_limit ? `, at most ${number(record.rate_limit)} a second` : ''}`;
 }

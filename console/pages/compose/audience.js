@@ -179,7 +179,7 @@ function sampled(reach, draw) {
     h('summary', null, 'Some of them'),
     reach.sampleOpen && h('div.scroll', { tabIndex: 0, role: 'region', 'aria-label': 'Some of the devices that match' },
       h('table', null,
-        h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Device'), h('th', { scope: 'col' }, 'Platform'), h('th', { scope: 'col' }, 'Last seen'), h('th', { scope: 'col' }, h('span.hidden-text', null, 'Why it matches')))),
+        h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Device'), h('th', { scope: 'col' }, 'Platform'), h('th', { scope: 'col' }, 'Last seen'), h('th', { scope: 'col' }, h('span.unseen', null, 'Why it matches')))),
         h('tbody', null, reach.sample.map((device) => sampleRow(device, reach))))));
 }
 

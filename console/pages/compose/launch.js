@@ -13,7 +13,7 @@ import { momentOf } from './content.js';
  * launch has one key, so that it happens once. */
 export async function askLaunch(draft, counted) {
   const moment = momentOf(draft.form.schedule);
-  const answer = await modal(moment === null ? 'Launch now?' : 'Schedule it?', (close) => {
+  const answer = await modal(moment === null ? 'Launch this campaign?' : 'Schedule this campaign?', (close) => {
     const state = { busy: false, problem: null };
     const submit = async (event) => {
       event.preventDefault();
@@ -36,7 +36,7 @@ export async function askLaunch(draft, counted) {
 
 function question(draft, counted, moment, state, submit, close) {
   const reachable = Object.values(counted.reachable).reduce((all, value) => all + value, 0);
-  const sure = moment === null ? `Launch to ${count(reachable, 'device')}` : 'Schedule it';
+  const sure = moment === null ? `Launch to ${count(reachable, 'device')}` : 'Schedule';
   return h('form.launch', { onsubmit: submit },
     h('p.launch-title', null, h('strong', null, draft.form.title), h('span.soft', null, draft.form.body)),
     h('dl.facts', null,
@@ -76,7 +76,7 @@ function notes({ rate_limit, dry_run }, reachable) {
 }
 
 function warning({ audience, dry_run }, reachable, moment) {
-  if (reachable === 0) return h('p.note.warn', null, moment === null ? 'Nobody can be reached now: it would be sent to nobody.' : 'As of now, nobody could be reached.');
+  if (reachable === 0) return h('p.note.warn', null, moment === null ? 'Nobody can be reached now: it would reach nobody.' : 'As of now, nobody could be reached.');
   if (!audience && !dry_run) return h('p.note.warn', null, 'There are no conditions: it goes to every device of the app.');
   return null;
 }

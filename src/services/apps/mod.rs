@@ -196,6 +196,11 @@ impl Apps {
         Ok(())
     }
 
+    /// Whether credentials can be given to it: they are kept sealed, and the settings say with what.
+    pub fn can_seal(&self) -> bool {
+        self.sealer.is_some()
+    }
+
     /// Withdraws everything that is or would be sent.
     async fn withdraw_all(&self, app: &AppName, now: Timestamp) -> Result<()> {
         let statuses = vec![Status::Launched, Status::Queued, Status::Paused, Status::Error];

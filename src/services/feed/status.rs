@@ -44,7 +44,10 @@ pub struct NodeAccount {
 pub struct ProviderAccount {
     accepted: u64,
     failed: u64,
-    per_second: u64,
+    /// Pushes that ended in the last second.
+    pub per_second: u64,
+    /// The same of the seconds before, the oldest first.
+    pub past: Vec<u64>,
     waiting: u64,
     in_flight: u64,
     breaker: BreakerState,
@@ -55,10 +58,13 @@ pub struct ProviderAccount {
 }
 
 /// One campaign on one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CampaignAccount {
     /// Devices that got their outcome in the last second.
     pub per_second: u64,
+    /// The same of the seconds before, the oldest first.
+    pub past: Vec<u64>,
     /// Shards that the node works on.
     pub shards: u64,
 }
@@ -69,6 +75,7 @@ impl From<ProviderReport> for ProviderAccount {
             accepted: report.totals.accepted,
             failed: report.totals.failed,
             per_second: report.per_second,
+            past: report.past,
             waiting: report.waiting + report.waiting_again,
             in_flight: report.in_flight,
             breaker: report.breaker,
@@ -82,7 +89,7 @@ impl From<ProviderReport> for ProviderAccount {
 
 impl From<CampaignReport> for CampaignAccount {
     fn from(report: CampaignReport) -> Self {
-        Self { per_second: report.per_second, shards: report.shards }
+        Self { per_second: report.per_second, past: report.past, shards: report.shards }
     }
 }
 
@@ -291,7 +298,7 @@ fn campaign_row(book: &Book, nodes: &BTreeMap<String, NodeAccount>) -> CampaignR
     let notification = &book.notification;
     let of_it = |(id, node): (&String, &NodeAccount)| {
         let account = node.campaigns.get(&notification.uuid)?;
-        Some((id.clone(), *account))
+        Some((id.clone(), account))
     };
     let accounts: Vec<_> = nodes.iter().filter_map(of_it).collect();
     let per_second: u64 = accounts.iter().map(|(_, account)| account.per_second).sum();

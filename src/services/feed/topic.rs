@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-use super::patch;
+use super::{history::History, patch};
 
 /// Messages that a watcher may be behind before it skips.
 const BEHIND: usize = 32;
@@ -38,6 +38,8 @@ struct State {
     /// Counts the statuses told.
     seq: u64,
     latest: Option<Value>,
+    /// The rates up to the latest; told with it where it is told whole, and never in a patch.
+    history: History,
     /// The latest written down, once somebody has asked for it.
     snapshot: Option<Text>,
     /// The patches that led to it, oldest first.
@@ -83,12 +85,12 @@ impl Topic {
         Joined { resume, first, rest: self.sender.subscribe() }
     }
 
-    /// Tells the next status.
-    pub fn tell(&self, status: Value) {
+    /// Tells the next status, and how the rates were before it.
+    pub fn tell(&self, status: Value, history: History) {
         let mut state = self.lock();
         let Some(before) = &state.latest else {
             state.seq += 1;
-            state.latest = Some(status);
+            (state.latest, state.history) = (Some(status), history);
             // Whoever has joined already waits for this.
             let first = state.snapshot();
             first.into_iter().for_each(|text| drop(self.sender.send(text)));
@@ -103,7 +105,7 @@ impl Topic {
         state.seq += 1;
         let message = json!({ "type": "delta", "seq": state.seq, "patch": patch });
         let text: Text = message.to_string().into();
-        state.latest = Some(status);
+        (state.latest, state.history) = (Some(status), history);
         state.snapshot = None;
         state.keep(Arc::clone(&text));
         // Nobody to hear it is no trouble.
@@ -128,7 +130,11 @@ impl State {
     fn snapshot(&mut self) -> Vec<Text> {
         let Some(latest) = &self.latest else { return Vec::new() };
         let written = self.snapshot.get_or_insert_with(|| {
-            json!({ "type": "snapshot", "seq": self.seq, "status": latest }).to_string().into()
+            let (seq, history) = (self.seq, &self.history);
+            let told = json!({
+                "type": "snapshot", "seq": seq, "status": latest, "history": history,
+            });
+            told.to_string().into()
         });
         vec![Arc::clone(written)]
     }
@@ -170,6 +176,10 @@ mod tests {
         json!({ "at": sent.to_string(), "sent": sent })
     }
 
+    fn tell(topic: &Topic, sent: u64) {
+        topic.tell(status(sent), History::default());
+    }
+
     fn read(text: &Text) -> Value {
         serde_json::from_str(text).expect("JSON")
     }
@@ -179,15 +189,18 @@ mod tests {
         let topic = Topic::new();
         let mut joined = topic.join(None);
         assert!(joined.first.is_empty());
-        topic.tell(status(1));
-        topic.tell(status(2));
+        tell(&topic, 1);
+        tell(&topic, 2);
         let told = read(&joined.rest.try_recv().expect("told"));
-        assert_eq!(told, json!({"type": "snapshot", "seq": 1, "status": status(1)}));
+        assert_eq!(told, json!({
+            "type": "snapshot", "seq": 1, "status": status(1),
+            "history": {"rates": {}, "campaigns": {}},
+        }));
         let told = read(&joined.rest.try_recv().expect("told"));
         assert_eq!(told, json!({"type": "delta", "seq": 2, "patch": {"at": "2", "sent": 2}}));
         let later = topic.join(None);
         let first: Vec<_> = later.first.iter().map(read).collect();
-        assert_eq!(first, [json!({"type": "snapshot", "seq": 2, "status": status(2)})]);
+        assert_eq!((first.len(), &first[0]["status"]), (1, &status(2)));
         assert!(later.resume.ends_with(".2") && topic.is_epoch(&later.resume[..32]));
         assert_eq!(topic.watchers(), 2);
     }
@@ -195,7 +208,7 @@ mod tests {
     #[test]
     fn who_comes_back_hears_what_it_missed() {
         let topic = Topic::new();
-        (1..=5).for_each(|sent| topic.tell(status(sent)));
+        (1..=5).for_each(|sent| tell(&topic, sent));
         let missed: Vec<_> = topic.join(Some(3)).first.iter().map(read).collect();
         assert_eq!(missed.iter().map(|told| told["seq"].clone()).collect::<Vec<_>>(), [4, 5]);
         assert!(topic.join(Some(5)).first.is_empty());
@@ -203,7 +216,7 @@ mod tests {
             let first = topic.join(Some(unheld)).first;
             assert_eq!(read(&first[0])["type"], "snapshot", "{unheld}");
         }
-        (6..=6 + KEPT_PATCHES as u64).for_each(|sent| topic.tell(status(sent)));
+        (6..=6 + KEPT_PATCHES as u64).for_each(|sent| tell(&topic, sent));
         assert_eq!(read(&topic.join(Some(5)).first[0])["type"], "snapshot");
     }
 
@@ -211,7 +224,7 @@ mod tests {
     fn who_does_not_listen_skips_and_holds_nothing() {
         let topic = Topic::new();
         let mut joined = topic.join(None);
-        (1..=100).for_each(|sent| topic.tell(status(sent)));
+        (1..=100).for_each(|sent| tell(&topic, sent));
         assert!(matches!(joined.rest.try_recv(), Err(TryRecvError::Lagged(_))));
         assert_eq!(read(&topic.join(None).first[0])["status"], status(100));
     }
@@ -222,7 +235,7 @@ mod tests {
         let quiet =
             |at: u32| json!({ "at": at, "nodes": { "n": { "last_seen": at, "shards": 0 } } });
         let mut joined = topic.join(None);
-        (0..=8).for_each(|at| topic.tell(quiet(at)));
+        (0..=8).for_each(|at| topic.tell(quiet(at), History::default()));
         let told: Vec<_> = std::iter::from_fn(|| joined.rest.try_recv().ok()).collect();
         assert_eq!(told.len(), 3);
         assert_eq!(read(&told[2])["patch"]["at"], 8);
