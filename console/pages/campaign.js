@@ -140,7 +140,7 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
   return h('div.stack', null,
     h('nav', { 'aria-label': 'Where this is' }, h('a.small', { href: to('/campaigns') }, 'Campaigns')),
     h('div.campaign-head', null,
-      h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Without a title'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
+      h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Untitled'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
       h('p.soft.small', null, subtitle(record, now)),
       can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, session.chosen))),
     error && !isAway(error, feed) && trouble(error, read),

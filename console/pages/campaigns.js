@@ -139,7 +139,7 @@ function line(row, live) {
   const account = progress(row, live);
   return h('tr', { key: row.uuid, onclick: (event) => event.target.closest('a, button') || getSelection().toString() || go(`/campaigns/${row.uuid}`) },
     h('td.campaign-name', null,
-      h('a.row-link', { href: to(`/campaigns/${row.uuid}`), dir: 'auto' }, row.title || 'Without a title'),
+      h('a.row-link', { href: to(`/campaigns/${row.uuid}`), dir: 'auto' }, row.title || 'Untitled'),
       h('span.soft.small.cut', { dir: 'auto' }, row.body)),
     h('td.campaign-state', null, statusBadge(account.status, row.launched_at), row.dry_run && h('span.soft.small', null, ' dry run')),
     h('td.campaign-progress', null, account.status === DRAFT || account.status === QUEUED ? null : [

@@ -83,7 +83,7 @@ function campaigns({ campaigns: all }, can) {
 function campaignRow(uuid, campaign) {
   const account = progress(null, campaign);
   return h('li.campaign', { key: uuid },
-    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`), dir: 'auto' }, campaign.title || 'Without a title'), statusBadge(account.status, campaign.started_at)),
+    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`), dir: 'auto' }, campaign.title || 'Untitled'), statusBadge(account.status, campaign.started_at)),
     account.status === QUEUED ? h('p.small.soft', null, 'Waits for its time') : h('div.stack.tight', null,
       bar(`${campaign.title}: ${told(account)}`, shares(account)),
       h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account)))));

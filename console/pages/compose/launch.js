@@ -2,11 +2,10 @@
 
 import { h, drawn } from '../../lib/dom.js';
 import { ago, count, duration, number } from '../../lib/format.js';
-import { providerName } from '../../lib/names.js';
+import { providerName, unreachableName } from '../../lib/names.js';
 import { offsetName, said } from '../../lib/zones.js';
 import { audienceInWords } from '../../lib/audience/words.js';
 import { modal } from '../../parts/dialog.js';
-import { UNREACHABLE } from './audience.js';
 import { momentOf } from './content.js';
 
 /** Asks, and launches; true once it is launched. A failure is told in the dialog and can be tried again: the
@@ -57,7 +56,7 @@ function devices({ reachable, unreachable }, sum) {
   return [
     h('strong.number', null, number(sum)), ' can be reached',
     by.length > 0 && `: ${by.map(([provider, value]) => `${number(value)} by ${providerName(provider)}`).join(', ')}`, '.',
-    missed.length > 0 && h('span.soft', null, ` Not reachable: ${missed.map(([reason, value]) => `${number(value)} ${UNREACHABLE[reason] ?? reason}`).join(', ')}.`),
+    missed.length > 0 && h('span.soft', null, ` Not reachable: ${missed.map(([reason, value]) => `${number(value)} ${unreachableName(reason)}`).join(', ')}.`),
   ];
 }
 
