@@ -77,7 +77,7 @@ export function page({ session, feed, query: asked, can }) {
     h('div.list-controls', null, h('div.tabs', { role: 'group', 'aria-label': 'State' }, FILTERS.map(([key, label]) =>
       h('button.compact', { type: 'button', 'aria-pressed': String(state.filter === key), onclick: () => choose(key) }, label, counted(key, feed.status)))), searchField(state, search)),
     state.error && trouble(state.error, read),
-    contents(state, feed.status, { can, choose, search, turn: (start) => move({ start }) }))));
+    contents(state, feed.status, { can, choose, search, turn: (start) => move({ start }) })));
   const stop = feed.watch(follow);
   read();
   return { title: 'Campaigns', element: [head, view.element], leave: () => (stop(), searched.stop(), clearTimeout(again), reading?.abort()) };
