@@ -3,6 +3,7 @@
 
 const KEPT = 'fanfare.places';
 const PATIENCE_MS = 4000;
+const MOST = 100;
 const HANDS = ['wheel', 'touchstart', 'pointerdown', 'keydown'];
 
 const places = new Map(kept());
@@ -17,21 +18,20 @@ function kept() {
   }
 }
 
-/** Notes how the page of this entry of the history is left. */
-export function note(index) {
-  const link = document.activeElement?.closest('.row-link')?.getAttribute('href') ?? null;
-  places.set(index, { y: scrollY, link });
-}
+/** A name for a new entry of the history. */
+export const named = () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
 
-/** From this entry on the history is another. */
-export function forget(index) {
-  for (const key of [...places.keys()]) if (key >= index) places.delete(key);
-  wanted = null;
+/** Notes how the page of this entry of the history is left. */
+export function note(entry) {
+  const link = document.activeElement?.closest('.row-link')?.getAttribute('href') ?? null;
+  places.delete(entry);
+  places.set(entry, { y: scrollY, link });
+  if (places.size > MOST) places.delete(places.keys().next().value);
 }
 
 /** The page that comes next is that of this entry. */
-export function want(index) {
-  wanted = places.get(index) ?? null;
+export function want(entry) {
+  wanted = places.get(entry) ?? null;
 }
 
 /** Brings the page that has come to where it was, as far as it is there, until somebody takes it in hand. */
@@ -59,11 +59,11 @@ export function resume() {
   bring();
 }
 
-/** Keeps the places over a reload, of which `index()` is the page that is shown. */
-export function keepOverReloads(index) {
+/** Keeps the places over a reload; `entry()` is that of the page that is shown. */
+export function keepOverReloads(entry) {
   history.scrollRestoration = 'manual';
   addEventListener('pagehide', () => {
-    note(index());
+    note(entry());
     sessionStorage.setItem(KEPT, JSON.stringify([...places]));
   });
 }

@@ -1,6 +1,6 @@
 // From the address to a page. Links are ordinary links; those within the console do not load it anew.
 
-import { forget, keepOverReloads, note, want } from './places.js';
+import { keepOverReloads, named, note, want } from './places.js';
 
 const ROOT = '/console';
 
@@ -11,9 +11,12 @@ let arrive = () => {};
 let mayLeave = async () => true;
 // How far along the history the page that is shown stands: tells back from forward.
 let shown = history.state?.index ?? 0;
+// Where the page was scrolled to is kept by the name of its entry.
+let entry = history.state?.entry ?? named();
 let returning = false;
-want(shown);
-keepOverReloads(() => shown);
+history.replaceState({ index: shown, entry }, '');
+want(entry);
+keepOverReloads(() => entry);
 
 /** Goes to a page, unless the one that is shown wants to be stayed on; answers whether it went. */
 export async function go(path, { replace = false } = {}) {
@@ -22,9 +25,11 @@ export async function go(path, { replace = false } = {}) {
 
 async function move(address, replace) {
   if (!(await mayLeave())) return false;
-  if (!replace) note(shown++);
-  forget(shown);
-  history[replace ? 'replaceState' : 'pushState']({ index: shown }, '', address);
+  note(entry);
+  entry = named();
+  if (!replace) shown += 1;
+  history[replace ? 'replaceState' : 'pushState']({ index: shown, entry }, '', address);
+  want(entry);
   arrive();
   return true;
 }
@@ -37,8 +42,9 @@ async function travelled() {
     return;
   }
   if (await mayLeave()) {
-    note(shown);
-    want(wanted);
+    note(entry);
+    entry = history.state?.entry ?? named();
+    want(entry);
     shown = wanted;
     arrive();
   } else if (wanted !== shown) {

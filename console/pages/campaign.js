@@ -3,7 +3,7 @@
 import { drawn, h } from '../lib/dom.js';
 import { get, path, post } from '../lib/api.js';
 import { ago, number, sum, time } from '../lib/format.js';
-import { DELETED, DRAFT, QUEUED, SENDING } from '../lib/names.js';
+import { DELETED, DRAFT, ERROR, QUEUED, SENDING } from '../lib/names.js';
 import { isActive, progress } from '../lib/progress.js';
 import { to } from '../lib/router.js';
 import { failures } from '../parts/campaign/failures.js';
@@ -145,8 +145,15 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
       can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, session.chosen))),
     error && !isAway(error, feed) && trouble(error, read),
     feed.state === 'lost' && isActive(record.status) && h('p.note.warn', { role: 'status' }, 'The connection is lost; it is tried again. The numbers are the last ones heard.'),
-    record.error && h('p.note.bad', { role: 'alert' }, `It stopped by itself: ${record.error}`),
+    record.error && stoppedBy(record, now, can),
     wasLaunched(record) && progressCard(record, now));
+}
+
+/** Why it stopped by itself, and how it goes on. */
+function stoppedBy({ error }, { status }, can) {
+  return h('p.note.bad', { role: 'alert' }, `It stopped by itself: ${error}.`,
+    status === ERROR && ' Once that is mended it can be resumed, and goes on where it stopped.',
+    can('admin') && /credentials/.test(error) && [' ', h('a', { href: to('/apps') }, 'To the credentials')]);
 }
 
 /** Whether a reading failed for what the lost connection says already. */

@@ -119,7 +119,8 @@ async fn who_comes_later_is_told_how_the_rates_were() {
     for query in [String::new(), format!("?notification={slow}")] {
         let told = watch(&house, &query).await.until_told("snapshot").await;
         assert!(sum(&told["history"]["campaigns"]) > 100, "{query}: {told}");
-        let named: Vec<_> = told["history"]["campaigns"].as_object().expect("by UUID").keys().collect();
+        let named: Vec<_> =
+            told["history"]["campaigns"].as_object().expect("by UUID").keys().collect();
         assert_eq!(named, [&slow], "{query}");
     }
 }

@@ -87,7 +87,10 @@ fn session() -> Shape {
         ("expires_at", text_or_null("When, if nothing is asked before.")),
         ("version", text(None)),
         ("storage", choice(None, &["embedded", "mongodb"])),
-        ("sealing", truth("Whether apps can be given credentials: `internal.sealing_secret` is set.")),
+        (
+            "sealing",
+            truth("Whether apps can be given credentials: `internal.sealing_secret` is set."),
+        ),
     ];
     let schema = whole(object(), schema)
         .property("apps", text_list(Some("Those that it may look at.")))

@@ -296,11 +296,9 @@ fn node_row(id: &str, node: &NodeAccount, here: &str) -> NodeRow {
 
 fn campaign_row(book: &Book, nodes: &BTreeMap<String, NodeAccount>) -> CampaignRow {
     let notification = &book.notification;
-    let of_it = |(id, node): (&String, &NodeAccount)| {
-        let account = node.campaigns.get(&notification.uuid)?;
-        Some((id.clone(), account))
-    };
-    let accounts: Vec<_> = nodes.iter().filter_map(of_it).collect();
+    let uuid = &notification.uuid;
+    let of_it = nodes.iter().filter_map(|(id, node)| Some((id, node.campaigns.get(uuid)?)));
+    let accounts: Vec<_> = of_it.collect();
     let per_second: u64 = accounts.iter().map(|(_, account)| account.per_second).sum();
     let holders = accounts.into_iter().filter(|(_, account)| account.shards > 0);
     let settled = book.tally.settled();
@@ -321,7 +319,7 @@ fn campaign_row(book: &Book, nodes: &BTreeMap<String, NodeAccount>) -> CampaignR
         shards: ShardsRow {
             total: book.shards_total,
             done: book.shards_done,
-            by_node: holders.map(|(id, account)| (id, account.shards)).collect(),
+            by_node: holders.map(|(id, account)| (id.clone(), account.shards)).collect(),
         },
         rate_limit: notification.message.options.rate_limit,
     }

@@ -192,10 +192,13 @@ mod tests {
         tell(&topic, 1);
         tell(&topic, 2);
         let told = read(&joined.rest.try_recv().expect("told"));
-        assert_eq!(told, json!({
-            "type": "snapshot", "seq": 1, "status": status(1),
-            "history": {"rates": {}, "campaigns": {}},
-        }));
+        assert_eq!(
+            told,
+            json!({
+                "type": "snapshot", "seq": 1, "status": status(1),
+                "history": {"rates": {}, "campaigns": {}},
+            })
+        );
         let told = read(&joined.rest.try_recv().expect("told"));
         assert_eq!(told, json!({"type": "delta", "seq": 2, "patch": {"at": "2", "sent": 2}}));
         let later = topic.join(None);

@@ -5,11 +5,8 @@ use rusqlite::Connection;
 
 use super::{
     Embedded,
-    failure::OrFailed,
     notification_list::list,
-    notification_row::{
-        COLUMNS, all, answered, find_one, insert, remember, replace, report,
-    },
+    notification_row::{COLUMNS, all, answered, find_one, insert, remember, replace, report},
     work::Work,
 };
 use crate::{

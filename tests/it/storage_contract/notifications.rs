@@ -122,8 +122,14 @@ pub async fn lists_are_filtered_sorted_and_cut(backend: &impl Backend) {
 
 pub async fn titles_are_searched_in_whatever_case(backend: &impl Backend) {
     let stores = backend.open().await;
-    let titles =
-        ["Spring sale", "SPRING, the last day", "Café 50% off", "ÜBER_morgen", "Стол (new)", "plain"];
+    let titles = [
+        "Spring sale",
+        "SPRING, the last day",
+        "Café 50% off",
+        "ÜBER_morgen",
+        "Стол (new)",
+        "plain",
+    ];
     for title in titles {
         let mut one = notification(&app(), None);
         one.message.title = title.into();
@@ -145,7 +151,8 @@ pub async fn titles_are_searched_in_whatever_case(backend: &impl Backend) {
     assert_eq!(search("spring", &[], 0, 1).await, (2, vec![2]));
     assert_eq!(search("SPRING", &[Status::Sent], 0, 9).await, (1, vec![2]));
     // Letters beyond ASCII, and what means something in patterns, are letters like any other.
-    for (text, number) in [("CAFÉ", 3), ("0% o", 3), ("über", 4), ("r_m", 4), ("стОЛ (N", 5)] {
+    for (text, number) in [("CAFÉ", 3), ("0% o", 3), ("über", 4), ("r_m", 4), ("стОЛ (N", 5)]
+    {
         assert_eq!(search(text, &[], 0, 9).await, (1, vec![number]), "{text}");
     }
     for text in ["nowhere", ".*", "a%e", "plain\0", "^s", "r.m"] {
