@@ -28,7 +28,7 @@ export function providers(site, app) {
       app.providers.map((row) => provider(site, app, row, { isOurs, mayGive })),
       missing.map((name) => h('li', { key: name },
         h('div.grow', null, title(name), h('p.soft.small', null, 'No credentials: its devices cannot be reached.')),
-        mayGive && h('button', { type: 'button', onclick: () => give(site, app, name) }, 'Give credentials')))),
+        mayGive && h('button.compact', { type: 'button', onclick: () => give(site, app, name) }, 'Give credentials')))),
     isOurs && !mayGive && unsealed(),
     !isOurs && missing.length > 0 && configured(app, missing));
 }
@@ -50,7 +50,7 @@ const PROPOSED = Array.from(crypto.getRandomValues(new Uint8Array(24)), (byte) =
 
 /** What has to be set before credentials can be given. */
 const unsealed = () => h('div.note.warn.stack.tight', null,
-  h('p', null, h('strong', null, 'Credentials cannot be given yet.'), ' They are kept sealed, and this server has nothing to seal them with. Put this into its fanfare.toml and start it again; keep the text, without it they cannot be opened any more:'),
+  h('p', null, h('strong', null, 'Credentials cannot be given yet.'), ' They are kept sealed, and this server has nothing to seal them with. Whoever runs it puts this into its fanfare.toml, under [internal], and starts it again. The text is to be kept: without it they cannot be opened any more.'),
   snippet('The lines of the configuration', `[internal]\nsealing_secret = "${PROPOSED}"`));
 
 const title = (name, state) => h('div.row.tight', null, h('h3', null, providerName(name)), state, h('span.soft.small.wide-only', null, NAMES[name]));

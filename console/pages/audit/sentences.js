@@ -13,7 +13,7 @@ function withdrawn(entry, titles) {
   if (!was) return ['stopped or deleted ', campaign(entry, titles)];
   if (was === 'DRAFT') return ['deleted the draft ', campaign(entry, titles)];
   if (was === 'QUEUED') return ['deleted ', campaign(entry, titles), ' before it was launched'];
-  return ['stopped ', campaign(entry, titles), settled > 0 && ` after ${count(settled, 'device')}`];
+  return ['stopped ', campaign(entry, titles), settled > 0 && ` after about ${count(settled, 'device')}`];
 }
 
 const device = (entry) => h('a', { href: to(`/devices/${encodeURIComponent(entry.target)}`) }, entry.target);

@@ -44,17 +44,17 @@ export function timeline(uuid) {
 }
 
 const list = (events) => (events.length
-  ? h('ol.timeline', null, events.map((event) => h('li', { class: TONES[event.event] },
-    h('div', null, h('strong', null, nameOf(event, events)), more(event)),
+  ? h('ol.timeline', null, events.map((event) => h('li', { class: TONES[kindOf(event, events)] },
+    h('div', null, h('strong', null, EVENTS[kindOf(event, events)] ?? event.event), more(event)),
     h('small.soft.number', null, time(event.at), event.by && event.by !== 'open' && ` by ${callerName(event.by)}`))))
   : h('p.soft', null, 'Nothing is known of it yet.'));
 
 /** What the log has under one name is told apart: a campaign that was unscheduled is a draft again, to the log
  * edited; one that was stopped is deleted as a draft is. */
-function nameOf({ event, details }, events) {
-  if (event === 'edited' && details?.status === 'DRAFT') return EVENTS.unscheduled;
-  if (event === 'deleted' && events.some((other) => other.event === 'launched')) return EVENTS.stopped;
-  return EVENTS[event] ?? event;
+function kindOf({ event, details }, events) {
+  if (event === 'edited' && details?.status === 'DRAFT') return 'unscheduled';
+  if (event === 'deleted' && events.some((other) => other.event === 'launched')) return 'stopped';
+  return event;
 }
 
 /** What is worth saying of an event's details. */

@@ -1,7 +1,7 @@
 // Campaigns from the list to their end: what the lists show, sending a draft, pausing, another rate, going on
 // and stopping, each told live; and the overview with its limits.
 
-import { api, inBrowser, is, settled, shows, showsNot, signIn, site, visit } from "./browser.mjs";
+import { api, inBrowser, is, overflows, picture, settled, shows, showsNot, signIn, site, violations, visit } from "./browser.mjs";
 
 await inBrowser(async (open) => {
   const tab = await open();
@@ -13,6 +13,7 @@ await inBrowser(async (open) => {
   await isInTheLog(tab);
   await limits(tab);
   await readsTheChart(tab);
+  await errs(tab);
 });
 
 function button(tab, name) {
@@ -117,9 +118,27 @@ async function isInTheLog(tab) {
   await visit(tab, "/audit");
   const entry = (text) => tab.getByRole("listitem").filter({ hasText: text }).first().waitFor();
   await entry("deleted the draft Never mind.");
-  await entry(/stopped See you tonight after \d+ devices?\./);
+  await entry(/stopped See you tonight after about \d+ devices?\./);
   await visit(tab, `/campaigns/${uuid}`);
   await tab.locator(".timeline", { hasText: /Written.*Deleted/ }).waitFor();
+}
+
+/** A campaign that stops by itself says why, what then, and where. */
+async function errs(tab) {
+  await api("PUT", "/devices", { external_id: "mailbox", push_token: "ana@example.com", send_platform: "EMAIL", device_platform: "WEB", tags: ["mail"] });
+  const draft = { title: "Letters", body: "b", conditions: { key: "@tag", operator: "str_eq", value: "mail" } };
+  const { uuid } = await api("POST", "/notifications", draft);
+  await api("POST", `/notifications/${uuid}/:launch`);
+  await visit(tab, `/campaigns/${uuid}`);
+  await state(tab, "Error");
+  const told = await tab.getByRole("alert").first().innerText();
+  is(told.startsWith("It stopped by itself: the app has no credentials for any matching platform. Once that is mended"), told);
+  await tab.locator(".timeline", { hasText: /Launched.*Stopped by an error/ }).waitFor();
+  is((await overflows(tab)) === false && (await violations(tab)).length === 0, "the page of a campaign in error is not for everybody");
+  await tab.screenshot({ path: picture("campaign-error") });
+  await button(tab, "Resume").waitFor();
+  await tab.getByRole("link", { name: "To the credentials" }).click();
+  await tab.waitForURL(/\/apps$/);
 }
 
 async function limits(tab) {
