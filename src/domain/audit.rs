@@ -86,13 +86,9 @@ pub struct Actor {
     pub via: Via,
 }
 
-/// One entry.
+/// What was done, by whom, to what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AuditEntry {
-    /// Its name; later entries have later names in the order of bytes.
-    pub id: String,
-    /// When.
-    pub at: Timestamp,
+pub struct Deed {
     /// The app it was done to; none is the installation.
     pub app: Option<AppName>,
     /// Who did it.
@@ -103,6 +99,18 @@ pub struct AuditEntry {
     pub target: Option<String>,
     /// What else there is to know, without secrets.
     pub details: Value,
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its name; later entries have later names in the order of bytes.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// What was done.
+    #[serde(flatten)]
+    pub deed: Deed,
     /// From which address.
     pub address: Option<String>,
 }

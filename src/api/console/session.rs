@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{
         ApiState, auth,
-        deeds::{self, Done},
+        deeds::{self, Deed},
         native::{answer, error::ApiError, request::Body},
         origin,
     },
@@ -110,7 +110,7 @@ async fn note(
     action: Action,
     details: Value,
 ) {
-    deeds::record(request, Done { app, actor, action, target: None, details }).await;
+    deeds::record(request, Deed { app, actor, action, target: None, details }).await;
 }
 
 /// `DELETE /console/session`: ends it. Without one, there is nothing to end.

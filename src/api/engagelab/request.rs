@@ -16,7 +16,7 @@ use super::error::Failure;
 use crate::{
     api::{
         ApiState,
-        deeds::{self, Done},
+        deeds::{self, Deed},
         extract,
     },
     domain::{
@@ -48,7 +48,7 @@ impl Sender {
         let (app, target) = (Some(self.app.clone()), Some(notification.uuid.to_string()));
         let details = json!({ "status": notification.status.name(), "api": "engagelab" });
         let (actor, action) = (self.actor.clone(), moved.action());
-        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
+        deeds::record(&self.request, Deed { app, actor, action, target, details }).await;
     }
 }
 

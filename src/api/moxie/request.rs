@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::{
         ApiState,
-        deeds::{self, Done},
+        deeds::{self, Deed},
         extract, origin,
     },
     domain::{
@@ -56,14 +56,14 @@ pub struct Signed {
 impl Signed {
     /// Records in the audit log that the caller has launched a notification.
     pub async fn note_launch(&self, app: &AppName, notification: NotificationId) {
-        let done = Done {
+        let deed = Deed {
             app: Some(app.clone()),
             actor: Actor { name: self.user.clone(), via: Via::Key },
             action: Action::NotificationLaunched,
             target: Some(notification.to_string()),
             details: json!({ "status": "LAUNCHED", "api": "moxie" }),
         };
-        deeds::record(&self.request, done).await;
+        deeds::record(&self.request, deed).await;
     }
 }
 

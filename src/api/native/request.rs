@@ -20,7 +20,7 @@ use crate::{
     api::{
         ApiState,
         auth::{self, SERVER_KEY},
-        deeds::{self, Done},
+        deeds::{self, Deed},
         extract,
     },
     domain::{
@@ -76,7 +76,7 @@ impl<N> Caller<N> {
     pub async fn note(&self, action: Action, target: impl ToString, details: Value) {
         let (app, target) = (Some(self.principal.app.clone()), Some(target.to_string()));
         let actor = Actor::from(&*self.principal);
-        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
+        deeds::record(&self.request, Deed { app, actor, action, target, details }).await;
     }
 }
 
@@ -145,7 +145,7 @@ impl<N> Anyone<N> {
         details: Value,
     ) {
         let actor = Actor::from(&*self.identity);
-        deeds::record(&self.request, Done { app, actor, action, target, details }).await;
+        deeds::record(&self.request, Deed { app, actor, action, target, details }).await;
     }
 }
 
@@ -183,8 +183,8 @@ impl InternalCaller {
     /// Records in the audit log what the caller has done to the installation.
     pub async fn note(&self, action: Action, details: Value) {
         let actor = Actor::from(&*self.identity);
-        let done = Done { app: None, actor, action, target: None, details };
-        deeds::record(&self.request, done).await;
+        let deed = Deed { app: None, actor, action, target: None, details };
+        deeds::record(&self.request, deed).await;
     }
 }
 

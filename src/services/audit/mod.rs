@@ -8,16 +8,13 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
-
 pub use timeline::{TimelineEvent, TimelineRow};
 
 use crate::{
     domain::{
         Result,
         app::{Identity, Principal},
-        audit::{Action, Actor, AuditEntry},
-        ids::AppName,
+        audit::{Actor, AuditEntry, Deed},
         timestamp::Timestamp,
     },
     settings::Settings,
@@ -35,23 +32,6 @@ pub struct Audit {
     kept_for: Duration,
 }
 
-/// What was done, by whom, from where.
-#[derive(Clone, Debug)]
-pub struct Deed {
-    /// The app it was done to; none is the installation.
-    pub app: Option<AppName>,
-    /// Who did it.
-    pub actor: Actor,
-    /// What was done.
-    pub action: Action,
-    /// To what.
-    pub target: Option<String>,
-    /// What else there is to know, without secrets.
-    pub details: Value,
-    /// From which address.
-    pub address: Option<String>,
-}
-
 impl Audit {
     /// Over these stores, with the retention of the settings.
     pub fn new(stores: Stores, settings: &Settings) -> Self {
@@ -59,13 +39,15 @@ impl Audit {
         Self { stores, kept_for: Duration::from_secs(days * 86_400) }
     }
 
-    /// Records what was done. It is done, so this cannot fail; what could not be recorded is logged.
-    pub async fn record(&self, deed: Deed) {
-        let entry = self.entry(deed, Timestamp::now());
+    /// Records what was done, and from which address. It is done, so this cannot fail; what could not be
+    /// recorded is logged.
+    pub async fn record(&self, deed: Deed, address: Option<String>) {
+        let at = Timestamp::now();
+        let entry = AuditEntry { id: name(at), at, deed, address };
         let (log, expires_at) = (self.stores.audit.clone(), entry.at.plus(self.kept_for));
         // On a task of its own: a store's call must not be dropped half-way.
         let kept = tokio::spawn(async move {
-            let (action, target) = (entry.action.name(), entry.target.clone());
+            let (action, target) = (entry.deed.action.name(), entry.deed.target.clone());
             if let Err(error) = log.keep(entry, Some(expires_at)).await {
                 tracing::error!(action, target, %error, "failed to keep an entry of the audit log");
             }
@@ -76,11 +58,6 @@ impl Audit {
     /// Entries, newest first.
     pub async fn list(&self, query: &AuditQuery, now: Timestamp) -> Result<Found<AuditEntry>> {
         self.stores.audit.list(query, now).await
-    }
-
-    fn entry(&self, deed: Deed, at: Timestamp) -> AuditEntry {
-        let Deed { app, actor, action, target, details, address } = deed;
-        AuditEntry { id: name(at), at, app, actor, action, target, details, address }
     }
 }
 

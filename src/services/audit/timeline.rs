@@ -112,8 +112,8 @@ fn row(entry: &AuditEntry) -> Option<TimelineRow> {
     use TimelineEvent::{
         Deleted, Edited, Launched, Paused, RateChanged, Resent, Resumed, Scheduled, Tested,
     };
-    let is_queued = entry.details["status"] == Status::Queued.name();
-    let event = match entry.action {
+    let is_queued = entry.deed.details["status"] == Status::Queued.name();
+    let event = match entry.deed.action {
         Action::NotificationLaunched if is_queued => Scheduled,
         Action::NotificationLaunched => Launched,
         Action::NotificationPaused => Paused,
@@ -125,7 +125,7 @@ fn row(entry: &AuditEntry) -> Option<TimelineRow> {
         Action::NotificationTested => Tested,
         _ => return None,
     };
-    let (by, details) = (Some(entry.actor.name.clone()), entry.details.clone());
+    let (by, details) = (Some(entry.deed.actor.name.clone()), entry.deed.details.clone());
     Some(TimelineRow { at: entry.at, event, by, details })
 }
 
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         app::Via,
-        audit::Actor,
+        audit::{Actor, Deed},
         ids::{AppName, NotificationId},
         message::Message,
         tally::PlatformCounts,
@@ -190,11 +190,13 @@ mod tests {
         AuditEntry {
             id: at.to_string(),
             at: Timestamp(at),
-            app: Some(AppName::new("shop")),
-            actor: Actor { name: "ann".into(), via: Via::Session },
-            action,
-            target: None,
-            details,
+            deed: Deed {
+                app: Some(AppName::new("shop")),
+                actor: Actor { name: "ann".into(), via: Via::Session },
+                action,
+                target: None,
+                details,
+            },
             address: None,
         }
     }

@@ -29,6 +29,9 @@ use crate::domain::{
 
 /// How long a stream is kept for watchers to come back to.
 const LINGER: Duration = Duration::from_secs(60);
+/// An app that more than so many watch is told of every second tick: each telling costs each watcher a
+/// write to its socket, and a campaign on the same cores should hardly feel a thousand of them.
+const CROWD: usize = 250;
 
 /// The streams of one app.
 pub struct AppFeed {
@@ -133,7 +136,10 @@ pub async fn run(feed: Arc<AppFeed>, shared: Weak<Shared>, app: AppName) {
         }
         if feed.is_watched() {
             drop(shared);
-            ticks.tick().await;
+            let pauses = if feed.watchers() > CROWD { 2 } else { 1 };
+            for _ in 0..pauses {
+                ticks.tick().await;
+            }
             feed.tick().await;
             continue;
         }

@@ -4,10 +4,11 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, time::Instant};
 
 use super::{history::History, patch};
 
@@ -22,6 +23,10 @@ const KEPT_BYTES: usize = 512 * 1024;
 const OF_THE_MOMENT: [&str; 1] = ["at"];
 /// How many statuses in a row may differ in the moment alone before they are told.
 const QUIET: u32 = 4;
+
+/// A status that was told longer ago is of a time when nobody watched: whoever joins then waits for the
+/// next, which comes at once.
+const STALE: Duration = Duration::from_secs(1);
 
 /// A message to a watcher, as JSON; the same text for all.
 pub type Text = Arc<str>;
@@ -46,6 +51,10 @@ struct State {
     patches: VecDeque<(u64, Text)>,
     bytes: usize,
     quiet: u32,
+    /// When the latest was told, or could have been.
+    told_at: Option<Instant>,
+    /// Whether somebody has joined who waits for the next status whole.
+    afresh: bool,
 }
 
 /// What a watcher joins with: what it must hear first, and where it hears the rest.
@@ -79,7 +88,14 @@ impl Topic {
     /// status there is nothing to be told first.
     pub fn join(&self, seen: Option<u64>) -> Joined {
         let mut state = self.lock();
-        let first = seen.and_then(|seen| state.since(seen)).unwrap_or_else(|| state.snapshot());
+        let missed = seen.and_then(|seen| state.since(seen));
+        let first = missed.unwrap_or_else(|| match state.is_stale() {
+            true => {
+                state.afresh = true;
+                Vec::new()
+            }
+            false => state.snapshot(),
+        });
         let resume = format!("{}.{}", self.epoch, seen.unwrap_or(state.seq));
         // Under the lock: what is told from now on is heard.
         Joined { resume, first, rest: self.sender.subscribe() }
@@ -88,28 +104,18 @@ impl Topic {
     /// Tells the next status, and how the rates were before it.
     pub fn tell(&self, status: Value, history: History) {
         let mut state = self.lock();
-        let Some(before) = &state.latest else {
-            state.seq += 1;
-            (state.latest, state.history) = (Some(status), history);
-            // Whoever has joined already waits for this.
-            let first = state.snapshot();
-            first.into_iter().for_each(|text| drop(self.sender.send(text)));
-            return;
-        };
-        let Some(patch) = patch::difference(before, &status) else { return };
-        if is_of_the_moment(&patch) && state.quiet + 1 < QUIET {
-            state.quiet += 1;
+        state.told_at = Some(Instant::now());
+        // Whoever joined before the first status, or long after the latest, waits for a whole one.
+        let is_whole = state.afresh || state.latest.is_none();
+        let patch = state.latest.as_ref().map(|before| patch::difference(before, &status));
+        if !is_whole && patch.as_ref().is_some_and(|patch| state.passes_over(patch.as_ref())) {
             return;
         }
-        state.quiet = 0;
-        state.seq += 1;
-        let message = json!({ "type": "delta", "seq": state.seq, "patch": patch });
-        let text: Text = message.to_string().into();
-        (state.latest, state.history) = (Some(status), history);
-        state.snapshot = None;
-        state.keep(Arc::clone(&text));
+        state.next(status, history);
+        let delta = patch.map(|patch| state.delta(patch.unwrap_or_else(|| json!({}))));
+        let told = if is_whole { state.snapshot() } else { delta.into_iter().collect() };
         // Nobody to hear it is no trouble.
-        let _ = self.sender.send(text);
+        told.into_iter().for_each(|text| drop(self.sender.send(text)));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -118,6 +124,33 @@ impl Topic {
 }
 
 impl State {
+    /// Whether the latest is of a time when nobody watched.
+    fn is_stale(&self) -> bool {
+        self.told_at.is_some_and(|at| at.elapsed() > STALE)
+    }
+
+    /// Whether a difference is none, or is not worth telling yet.
+    fn passes_over(&mut self, patch: Option<&Value>) -> bool {
+        let Some(patch) = patch else { return true };
+        let rests = is_of_the_moment(patch) && self.quiet + 1 < QUIET;
+        self.quiet += u32::from(rests);
+        rests
+    }
+
+    fn next(&mut self, status: Value, history: History) {
+        self.seq += 1;
+        (self.latest, self.history) = (Some(status), history);
+        (self.snapshot, self.quiet, self.afresh) = (None, 0, false);
+    }
+
+    /// What has led to the latest, written down and held for those who come back.
+    fn delta(&mut self, patch: Value) -> Text {
+        let message = json!({ "type": "delta", "seq": self.seq, "patch": patch });
+        let text: Text = message.to_string().into();
+        self.keep(Arc::clone(&text));
+        text
+    }
+
     /// The patches after that one; none where not all of them are held.
     fn since(&self, seen: u64) -> Option<Vec<Text>> {
         let oldest = self.patches.front().map_or(self.seq + 1, |(seq, _)| *seq);
@@ -221,6 +254,21 @@ mod tests {
         }
         (6..=6 + KEPT_PATCHES as u64).for_each(|sent| tell(&topic, sent));
         assert_eq!(read(&topic.join(Some(5)).first[0])["type"], "snapshot");
+    }
+
+    #[test]
+    fn who_joins_after_a_while_waits_for_a_whole_status() {
+        let topic = Topic::new();
+        tell(&topic, 1);
+        topic.lock().told_at = Some(Instant::now() - 2 * STALE);
+        let (back, mut joined) = (topic.join(Some(1)), topic.join(None));
+        assert!(back.first.is_empty() && joined.first.is_empty(), "what there is is old");
+        tell(&topic, 2);
+        let told = read(&joined.rest.try_recv().expect("told"));
+        assert_eq!((&told["type"], &told["seq"]), (&json!("snapshot"), &json!(2)));
+        tell(&topic, 3);
+        assert_eq!(read(&joined.rest.try_recv().expect("told"))["type"], "delta");
+        assert_eq!(topic.join(Some(1)).first.len(), 2, "what led there is held all the same");
     }
 
     #[test]

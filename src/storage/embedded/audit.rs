@@ -45,8 +45,8 @@ fn keep(
     expires_at: Option<Timestamp>,
 ) -> Result<()> {
     const DOING: &str = "keep an audit entry";
-    let app = entry.app.as_ref().map(|app| app.as_str());
-    let (action, target) = (entry.action.name(), entry.target.as_deref());
+    let app = entry.deed.app.as_ref().map(|app| app.as_str());
+    let (action, target) = (entry.deed.action.name(), entry.deed.target.as_deref());
     let mut keep = work.connection.prepare_cached(KEEP).or_failed(DOING)?;
     let end = expires_at.map(|at| at.0);
     keep.execute(params![entry.id, app, action, target, body, end]).or_failed(DOING)?;

@@ -49,9 +49,9 @@ impl AuditStore for Mongo {
 fn row(entry: &AuditEntry, expires_at: Option<Timestamp>) -> Result<Row> {
     let body = serde_json::to_string(entry);
     let body = body.map_err(|error| Error::internal("write an audit entry", error))?;
-    let app = entry.app.as_ref().map(|app| app.as_str());
-    let mut row = doc! { "_id": &entry.id, "a": app, "n": entry.action.name(), "b": body };
-    if let Some(target) = &entry.target {
+    let app = entry.deed.app.as_ref().map(|app| app.as_str());
+    let mut row = doc! { "_id": &entry.id, "a": app, "n": entry.deed.action.name(), "b": body };
+    if let Some(target) = &entry.deed.target {
         row.insert("t", target);
     }
     if let Some(at) = expires_at {

@@ -3,7 +3,7 @@
 use fanfare::{
     domain::{
         app::Via,
-        audit::{Action, Actor, AuditEntry},
+        audit::{Action, Actor, AuditEntry, Deed},
         ids::AppName,
         timestamp::Timestamp,
     },
@@ -17,11 +17,13 @@ fn entry(id: &str, app: Option<AppName>, action: Action, target: &str) -> AuditE
     AuditEntry {
         id: id.to_owned(),
         at: Timestamp::now(),
-        app,
-        actor: Actor { name: "ann".to_owned(), via: Via::Session },
-        action,
-        target: Some(target.to_owned()),
-        details: json!({ "$n.": id }),
+        deed: Deed {
+            app,
+            actor: Actor { name: "ann".to_owned(), via: Via::Session },
+            action,
+            target: Some(target.to_owned()),
+            details: json!({ "$n.": id }),
+        },
         address: Some("10.0.0.1".to_owned()),
     }
 }

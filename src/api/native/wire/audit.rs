@@ -46,14 +46,15 @@ struct ActorJson<'a> {
 impl<'a> AuditJson<'a> {
     /// Of the domain's entry.
     pub fn new(entry: &'a AuditEntry) -> Self {
+        let deed = &entry.deed;
         Self {
             id: &entry.id,
             at: entry.at,
-            app: entry.app.as_ref().map(|app| app.as_str()),
-            actor: ActorJson { name: &entry.actor.name, via: entry.actor.via.name() },
-            action: entry.action.name(),
-            target: entry.target.as_deref(),
-            details: &entry.details,
+            app: deed.app.as_ref().map(|app| app.as_str()),
+            actor: ActorJson { name: &deed.actor.name, via: deed.actor.via.name() },
+            action: deed.action.name(),
+            target: deed.target.as_deref(),
+            details: &deed.details,
             address: entry.address.as_deref(),
         }
     }
