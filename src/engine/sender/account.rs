@@ -129,6 +129,7 @@ impl Desk {
             totals: state.meter.totals().clone(),
             recent_latency: state.meter.recent(now),
             per_second: self.pace.per_second(now),
+            past: self.pace.past(now),
             waiting: waiting as u64,
             waiting_again: waiting_again as u64,
             in_flight: self.in_flight() as u64,

@@ -60,8 +60,8 @@ pub struct Desk {
     pub room: Notify,
     /// The paces it goes by.
     pub rates: DeskRates,
-    /// Pushes that ended in the last second.
-    pub pace: Pace,
+    /// Pushes that ended lately.
+    pub pace: Arc<Pace>,
     pub(super) policy: RetryPolicy,
     in_flight: AtomicUsize,
     /// Direct pushes here, waiting or under way.
@@ -134,6 +134,7 @@ impl Desk {
         prune_guard_percent: u32,
         meter: Meter,
     ) -> Self {
+        let pace = Arc::clone(&meter.pace);
         let state = State {
             queue: Queue::default(),
             breaker: Breaker::default(),
@@ -149,7 +150,7 @@ impl Desk {
             work: Notify::new(),
             room: Notify::new(),
             rates,
-            pace: Pace::default(),
+            pace,
             policy,
             in_flight: AtomicUsize::new(0),
             single: Arc::default(),
