@@ -2,8 +2,8 @@
 //!
 //! `keyring` holds the keys and reads those that headers show, `session` the cookies of the console,
 //! `csrf` what a request with a cookie must carry besides, `strangers` keeps an installation without keys
-//! to its own machine, `standing` is for what lasts longer than a request. A caller proves who it is ([`identity`]); then it is settled on which app it acts
-//! ([`caller`]).
+//! to its own machine, `standing` is for what lasts longer than a request. A caller proves who it is
+//! ([`identity`]); then it is settled on which app it acts ([`caller`]).
 
 mod csrf;
 mod keyring;
