@@ -9,6 +9,7 @@ import { get, remove, speakAs, whenLost } from './lib/api.js';
 import { Feed } from './lib/feed.js';
 import { History } from './lib/history.js';
 import { listen } from './lib/keys.js';
+import { resume } from './lib/places.js';
 import { go, located, start, to } from './lib/router.js';
 import { shell } from './parts/shell.js';
 import { failed, toast } from './parts/toast.js';
@@ -109,6 +110,7 @@ async function arrive() {
     current = module.page(context);
     document.title = `${current.title} · Fanfare`;
     frame.show(current.element, mine > 1);
+    resume();
   } catch (error) {
     failed(error);
   }

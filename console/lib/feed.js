@@ -27,6 +27,8 @@ const isSignedIn = () => get('/console/session').then(() => true, (error) => err
 export class Feed {
   /** The status as last told; null before the first. */
   status = null;
+  /** The rates of two minutes before the last whole status, each second of them: `{ at, rates, campaigns }`. */
+  before = null;
   /** `connecting`, `live` or `lost`. */
   state = 'connecting';
   #listeners = new Set();
@@ -102,6 +104,7 @@ export class Feed {
       }
       case 'snapshot':
         this.status = message.status;
+        this.before = { at: Date.now(), ...message.history };
         this.#seq = message.seq;
         return this.#tell('live');
       case 'delta':

@@ -1,4 +1,5 @@
-// The last two minutes of the feed's rates, kept while the console is open, whichever page is shown.
+// The last two minutes of the feed's rates: what the server remembers of them at first, then what it tells
+// while the console is open, whichever page is shown.
 
 /** How far back the history reaches. */
 export const SPAN_MS = 120_000;
@@ -13,6 +14,7 @@ export class History {
   campaigns = new Map();
   #feed;
   #timer;
+  #filled = null;
   #listeners = new Set();
 
   constructor(feed) {
@@ -43,6 +45,7 @@ export class History {
     if (!status) return;
     const at = Date.now();
     const live = state === 'live';
+    this.#fill();
     keep(this.rates, { at, values: live ? perSecond(status.rates) : null });
     // Narrowed to one campaign the feed says nothing of the others, which is not that they stand still.
     const told = feed.focused ? [feed.focused] : [...this.campaigns.keys(), ...Object.keys(status.campaigns ?? {})];
@@ -56,6 +59,34 @@ export class History {
     }
     for (const listener of this.#listeners) listener();
   }
+
+  /** Takes in what the server remembers, once for each whole status. */
+  #fill() {
+    const { before, status } = this.#feed;
+    if (!before || before === this.#filled) return;
+    this.#filled = before;
+    const rates = Object.fromEntries(Object.keys(status.rates ?? {}).map((provider) => [provider, before.rates?.[provider] ?? []]));
+    this.rates = filled(this.rates, remembered(before.at, rates, SPAN_MS / 1000));
+    for (const [uuid, campaign] of Object.entries(before.campaigns ?? {})) {
+      this.campaigns.set(uuid, filled(this.of(uuid), remembered(before.at, { campaign }, campaign.length)));
+    }
+  }
+}
+
+/** Samples of the last `seconds`, from numbers of each second by key; what is missing before the first is 0. */
+export function remembered(at, series, seconds) {
+  const value = (numbers, ago) => numbers[numbers.length - 1 - ago] ?? 0;
+  return Array.from({ length: seconds }, (_, index) => seconds - 1 - index).map((ago) => ({
+    at: at - ago * 1000,
+    values: Object.fromEntries(Object.entries(series).map(([key, numbers]) => [key, value(numbers, ago)])),
+  }));
+}
+
+/** The samples, with others where nothing was seen for a second or more. */
+export function filled(samples, others) {
+  const seen = samples.filter(({ values }) => values);
+  const isNew = ({ at }) => !seen.some((sample) => Math.abs(sample.at - at) < 1000);
+  return [...seen, ...others.filter(isNew)].sort((one, other) => one.at - other.at);
 }
 
 function keep(samples, sample) {

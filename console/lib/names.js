@@ -29,6 +29,16 @@ export const platformName = (word) => PLATFORM[word] ?? word;
 export const devicePlatform = (number) => PLATFORM[['', 'android', 'ios', 'web'][number]] ?? 'Unknown';
 export const deviceProvider = (number) => PROVIDER[['', 'fcm', 'apns', 'email'][number]] ?? null;
 
+const UNREACHABLE = {
+  no_token: 'without a token',
+  pruned: 'with a token given up',
+  no_provider: 'without a provider',
+  no_credentials: 'of a provider without credentials',
+};
+
+/** Why devices cannot be reached, after how many they are: “12 without a token”. */
+export const unreachableName = (word) => UNREACHABLE[word] ?? word;
+
 /** Who a key's name stands for: the installation's own keys have no names but their places. */
 export function callerName(name) {
   if (name === 'open') return 'Somebody without a key';

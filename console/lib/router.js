@@ -1,5 +1,7 @@
 // From the address to a page. Links are ordinary links; those within the console do not load it anew.
 
+import { keepOverReloads, named, note, want } from './places.js';
+
 const ROOT = '/console';
 
 /** The address of a page: `to('/campaigns')`. */
@@ -9,7 +11,12 @@ let arrive = () => {};
 let mayLeave = async () => true;
 // How far along the history the page that is shown stands: tells back from forward.
 let shown = history.state?.index ?? 0;
+// Where the page was scrolled to is kept by the name of its entry.
+let entry = history.state?.entry ?? named();
 let returning = false;
+history.replaceState({ index: shown, entry }, '');
+want(entry);
+keepOverReloads(() => entry);
 
 /** Goes to a page, unless the one that is shown wants to be stayed on; answers whether it went. */
 export async function go(path, { replace = false } = {}) {
@@ -18,8 +25,11 @@ export async function go(path, { replace = false } = {}) {
 
 async function move(address, replace) {
   if (!(await mayLeave())) return false;
+  note(entry);
+  entry = named();
   if (!replace) shown += 1;
-  history[replace ? 'replaceState' : 'pushState']({ index: shown }, '', address);
+  history[replace ? 'replaceState' : 'pushState']({ index: shown, entry }, '', address);
+  want(entry);
   arrive();
   return true;
 }
@@ -32,6 +42,9 @@ async function travelled() {
     return;
   }
   if (await mayLeave()) {
+    note(entry);
+    entry = history.state?.entry ?? named();
+    want(entry);
     shown = wanted;
     arrive();
   } else if (wanted !== shown) {

@@ -4,6 +4,7 @@ import { envelope, get, query } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
 import { time } from '../lib/format.js';
 import { remember } from '../lib/router.js';
+import { icon } from '../parts/icons.js';
 import { pager } from '../parts/pager.js';
 import { empty, field, loading, pageHead, trouble } from '../parts/pieces.js';
 import { ACTIONS, sentence } from './audit/sentences.js';
@@ -19,14 +20,18 @@ export function page({ query: asked, session }) {
     target: asked.get('target') ?? '',
     everywhere: session.operator && asked.get('app') !== 'this',
     start: Number(asked.get('start')) || 0,
-    rows: null, total: 0, error: null, titles: new Map(),
+    rows: null, total: 0, error: null, titles: new Map(), open: new Set(),
   };
   let turn = 0;
   const view = drawn(() => h('div.stack', null,
     pageHead('Audit log', 'Who did what, newest first.'),
     filters(state, session, choose),
-    entries(state, load, session.apps.length > 1),
+    entries(state, load, unfold, session.apps.length > 1),
     state.rows?.length > 0 && pager({ start: state.start, size: SIZE, total: state.total, turn: (start) => choose({ start }), what: 'the audit log' })));
+  function unfold(id, isOpen) {
+    state.open[isOpen ? 'add' : 'delete'](id);
+    view.draw();
+  }
   function choose(changes) {
     Object.assign(state, { start: 0 }, changes);
     remember({ action: state.action, target: state.target, start: state.start || null, app: session.operator && !state.everywhere ? 'this' : null });
@@ -76,26 +81,29 @@ function filters(state, session, choose) {
       session.chosen && h('option', { value: 'this', selected: !state.everywhere }, session.chosen)), { id: 'which-app' }));
 }
 
-function entries(state, load, isOfSeveral) {
+function entries(state, load, unfold, isOfSeveral) {
   if (state.error) return trouble(state.error, load);
   if (!state.rows) return loading();
   if (!state.rows.length) {
     const isAsked = state.action || state.target;
     return h('div.card', null, empty(isAsked ? 'Nothing like this was done, or it is older than the log keeps.' : 'Nothing was done yet that is worth a line here.'));
   }
-  return h('ol.card.flush.log', null, state.rows.map((entry) => line(entry, state, isOfSeveral)));
+  return h('ol.card.flush.log', null, state.rows.map((entry) => line(entry, state, unfold, isOfSeveral)));
 }
 
-function line(entry, state, isOfSeveral) {
+function line(entry, state, unfold, isOfSeveral) {
   const facts = [
     ['When', new Date(entry.at).toLocaleString('en-GB', { dateStyle: 'full', timeStyle: 'long' })],
     ['App', entry.app], ['Key', entry.actor.via === 'open' ? null : entry.actor.name], ['How', WAYS[entry.actor.via] ?? entry.actor.via], ['From', entry.address], ['Of', entry.target],
     ...Object.entries(entry.details ?? {}).map(([name, value]) => [name, value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value)]),
   ].filter(([, value]) => value !== null && value !== undefined);
+  const isOpen = state.open.has(entry.id);
   return h('li', { key: entry.id },
     h('div.log-line', null,
       h('p.grow', null, sentence(entry, state.titles), isOfSeveral && state.everywhere && entry.app && !/^(app|provider)\./.test(entry.action) && h('span.soft', null, ` · ${entry.app}`)),
-      h('time.soft.small.nowrap', { datetime: entry.at }, time(entry.at))),
-    h('details', null, h('summary.soft.small', null, 'Details'),
-      h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]))));
+      h('time.soft.small.nowrap', { datetime: entry.at }, time(entry.at)),
+      h('button.plain.compact.square', {
+        type: 'button', 'aria-expanded': String(isOpen), 'aria-label': 'Details', title: 'Details', onclick: () => unfold(entry.id, !isOpen),
+      }, icon('more'))),
+    isOpen && h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)])));
 }

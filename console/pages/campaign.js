@@ -3,7 +3,7 @@
 import { drawn, h } from '../lib/dom.js';
 import { get, path, post } from '../lib/api.js';
 import { ago, number, sum, time } from '../lib/format.js';
-import { DELETED, DRAFT, QUEUED, SENDING } from '../lib/names.js';
+import { DELETED, DRAFT, ERROR, QUEUED, SENDING } from '../lib/names.js';
 import { isActive, progress } from '../lib/progress.js';
 import { to } from '../lib/router.js';
 import { failures } from '../parts/campaign/failures.js';
@@ -140,21 +140,28 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
   return h('div.stack', null,
     h('nav', { 'aria-label': 'Where this is' }, h('a.small', { href: to('/campaigns') }, 'Campaigns')),
     h('div.campaign-head', null,
-      h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Without a title'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
+      h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Untitled'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
       h('p.soft.small', null, subtitle(record, now)),
       can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, session.chosen))),
     error && !isAway(error, feed) && trouble(error, read),
     feed.state === 'lost' && isActive(record.status) && h('p.note.warn', { role: 'status' }, 'The connection is lost; it is tried again. The numbers are the last ones heard.'),
-    record.error && h('p.note.bad', { role: 'alert' }, `It stopped by itself: ${record.error}`),
+    record.error && stoppedBy(record, now, can),
     wasLaunched(record) && progressCard(record, now));
+}
+
+/** Why it stopped by itself, and how it goes on. */
+function stoppedBy({ error }, { status }, can) {
+  return h('p.note.bad', { role: 'alert' }, `It stopped by itself: ${error}.`,
+    status === ERROR && ' Once that is mended it can be resumed, and goes on where it stopped.',
+    can('admin') && /credentials/.test(error) && [' ', h('a', { href: to('/apps') }, 'To the credentials')]);
 }
 
 /** Whether a reading failed for what the lost connection says already. */
 const isAway = ({ status }, feed) => status === 0 && feed.state === 'lost';
 
 function subtitle(record, { status }) {
-  if (status === DRAFT) return record.scheduled_at ? `Draft, to be sent ${time(record.scheduled_at)}` : 'Draft, not sent to anybody';
-  if (status === QUEUED) return `To be sent ${time(record.scheduled_at)}, ${ago(record.scheduled_at)}`;
+  if (status === DRAFT) return record.scheduled_at ? `Draft, to be launched ${time(record.scheduled_at)}` : 'Draft, not launched';
+  if (status === QUEUED) return `To be launched ${time(record.scheduled_at)}, ${ago(record.scheduled_at)}`;
   if (status === DELETED && !record.launched_at) return `Deleted ${time(record.modified_at)}, sent to nobody`;
   return `Launched ${time(record.launched_at)}${record.rate_limit ? `, at most ${number(record.rate_limit)} a second` : ''}`;
 }

@@ -3,7 +3,7 @@
 import { envelope, get, post, query } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
 import { count, number, sum } from '../lib/format.js';
-import { devicePlatform, deviceProvider, platformName, providerName } from '../lib/names.js';
+import { devicePlatform, deviceProvider, platformName, providerName, unreachableName } from '../lib/names.js';
 import { TYPES, decimal } from '../lib/property.js';
 import { remember, to } from '../lib/router.js';
 import { badge, bar, empty, field, loading, pageHead, snippet, trouble, when } from '../parts/pieces.js';
@@ -11,12 +11,6 @@ import { badge, bar, empty, field, loading, pageHead, snippet, trouble, when } f
 const SIZE = 50;
 const WAYS = { id: 'External id', alias: 'Alias', tag: 'Tag', property: 'Property' };
 const OPERATORS = { string: 'str_eq', integer: 'int_eq', float: 'float_eq', boolean: 'bool_eq' };
-const UNREACHABLE = {
-  no_token: 'without a token',
-  pruned: 'with a token given up',
-  no_provider: 'without a provider',
-  no_credentials: 'without credentials for them',
-};
 
 export function page({ query: asked, session }) {
   const state = {
@@ -218,7 +212,7 @@ function counts(state) {
 function reachability({ total, reachable, unreachable }) {
   const parts = (all, name) => Object.entries(all).filter(([, n]) => n > 0).map(([key, n]) => `${number(n)} ${name(key)}`).join(', ');
   const [yes, no] = [sum(reachable), sum(unreachable)];
-  const lost = no > 0 && `${number(no)} not: ${parts(unreachable, (key) => UNREACHABLE[key] ?? key)}`;
+  const lost = no > 0 && `${number(no)} not: ${parts(unreachable, unreachableName)}`;
   return h('div.stack.tight', null,
     bar(`${number(yes)} of ${count(total, 'device')} can be reached`, [['good', yes / total], ['warn', no / total]]),
     h('p.small.soft.number', null, h('strong', null, `${number(yes)} can be reached`), yes > 0 && ` (${parts(reachable, providerName)})`, lost && ` · ${lost}`));

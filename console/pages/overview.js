@@ -67,13 +67,12 @@ function tiles({ rates, queue, campaigns, errors }) {
 }
 
 function campaigns({ campaigns: all }, can) {
-  const rows = Object.entries(all ?? {})
-    .filter(([, campaign]) => ORDER.includes(campaign.status))
-    .sort(([, a], [, b]) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status) || String(b.started_at).localeCompare(String(a.started_at)));
-  const ended = Object.entries(all ?? {}).filter(([, campaign]) => !ORDER.includes(campaign.status)).slice(0, ENDED_SHOWN);
+  const newest = Object.entries(all ?? {}).sort(([, a], [, b]) => String(b.started_at).localeCompare(String(a.started_at)));
+  const rows = newest.filter(([, campaign]) => ORDER.includes(campaign.status)).sort(([, a], [, b]) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
+  const ended = newest.filter(([, campaign]) => !ORDER.includes(campaign.status)).slice(0, ENDED_SHOWN);
   const further = rows.length - CAMPAIGNS_SHOWN;
   return h('section.card', { 'aria-labelledby': 'active' },
-    h('header', null, h('h2', { id: 'active' }, 'Campaigns under way'), h('a', { href: to('/campaigns') }, 'All campaigns')),
+    h('header', null, h('h2', { id: 'active' }, 'Campaigns under way and just ended'), h('a', { href: to('/campaigns') }, 'All campaigns')),
     rows.length + ended.length
       ? h('ul.campaigns', null, [...rows.slice(0, CAMPAIGNS_SHOWN), ...(further > 0 ? [] : ended)].map(([uuid, campaign]) => campaignRow(uuid, campaign)),
         further > 0 && h('li.soft.small', { key: 'further' }, `and ${count(further, 'further campaign')}`))
@@ -83,7 +82,7 @@ function campaigns({ campaigns: all }, can) {
 function campaignRow(uuid, campaign) {
   const account = progress(null, campaign);
   return h('li.campaign', { key: uuid },
-    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`), dir: 'auto' }, campaign.title || 'Without a title'), statusBadge(account.status, campaign.started_at)),
+    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`), dir: 'auto' }, campaign.title || 'Untitled'), statusBadge(account.status, campaign.started_at)),
     account.status === QUEUED ? h('p.small.soft', null, 'Waits for its time') : h('div.stack.tight', null,
       bar(`${campaign.title}: ${told(account)}`, shares(account)),
       h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account)))));

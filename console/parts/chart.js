@@ -25,7 +25,7 @@ export function liveChart({ label, name, read }) {
   const tableBody = h('tbody');
   const tableHead = h('tr');
   const table = h('details.chart-table', null, h('summary', null, 'As a table'),
-    h('div.scroll', null, h('table', null, h('caption.said', null, label), h('thead', null, tableHead), tableBody)));
+    h('div.scroll', null, h('table', null, h('caption.unseen', null, label), h('thead', null, tableHead), tableBody)));
   const element = h('div.chart', { role: 'group', 'aria-label': label }, legend, plot, table);
 
   const draw = () => {

@@ -43,8 +43,8 @@ export function firstSteps({ session, feed, can, changed }) {
           ? `${count(state.devices, 'device')} registered.`
           : [h('p', null, 'Your app does this at every start. By hand:'), example(session), h('p.soft', { role: 'status' }, 'Waiting for the first device …')]),
         step(state.campaigns > 0, 'Write a campaign', state.campaigns ? `${count(state.campaigns, 'campaign')} written.` : can('send')
-          ? [h('p', null, 'Say what, choose whom, and send it.'), h('a.button.compact', { href: to('/campaigns/new'), class: state.devices ? 'primary' : null }, 'New campaign')]
-          : 'Your key may look, not send.')));
+          ? [h('p', null, 'Say what, choose whom, and launch it.'), h('a.button.compact', { href: to('/campaigns/new'), class: state.devices ? 'primary' : null }, 'New campaign')]
+          : 'Your key may look, not launch.')));
   });
   ask();
   return {
@@ -60,7 +60,7 @@ export function firstSteps({ session, feed, can, changed }) {
 }
 
 const step = (done, title, text) =>
-  h('li', { class: done ? 'done' : null }, h('h3', null, title, done && h('span.said', null, ' (done)')), done ? h('p.soft', null, [text].flat()[0]) : text);
+  h('li', { class: done ? 'done' : null }, h('h3', null, title, done && h('span.unseen', null, ' (done)')), done ? h('p.soft', null, [text].flat()[0]) : text);
 
 function example(session) {
   const key = session.open ? '' : " \\\n  -H 'Authorization: Bearer SECRET'";

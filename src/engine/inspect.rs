@@ -72,6 +72,7 @@ impl EngineHandle {
             notification: run.id(),
             app: run.app().clone(),
             per_second: run.pace.per_second(now),
+            past: run.pace.past(now),
             shards: run.shards().iter().filter(|desk| !desk.has_ended()).count() as u64,
         });
         report.collect()

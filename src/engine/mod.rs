@@ -41,6 +41,7 @@ use tokio::time::Instant;
 
 pub use direct::{DirectOutcome, DirectPush};
 pub use handle::{EngineHandle, EngineState, Rates};
+pub use pace::SECONDS as PACE_SECONDS;
 
 pub use crate::transport::Preview;
 

@@ -1,5 +1,6 @@
-//! How many of something there were in the last second, counted in quarters of a second by whoever
-//! does it, without a lock: one addition for each. The clock is passed in.
+//! How many of something there were in the last second, and in each second of the last two minutes,
+//! counted in quarters of a second by whoever does it, without a lock: one addition for each, and 4 KiB
+//! for the quarters. The clock is passed in.
 
 use std::sync::{
     LazyLock,
@@ -8,17 +9,25 @@ use std::sync::{
 
 use tokio::time::Instant;
 
-/// Quarters that are kept; more than the last second's, so that a reader finds them whole.
-const SLOTS: usize = 8;
+/// How many seconds are remembered.
+pub const SECONDS: usize = 120;
 /// Quarters in a second.
 const QUARTERS: u64 = 4;
+/// Quarters that are kept; some more than are read, so that a reader finds them whole.
+const SLOTS: usize = (SECONDS + 2) * QUARTERS as usize;
 /// The low bits of a slot count; the high ones say which quarter is counted.
 const COUNT_BITS: u32 = 32;
 
-/// Counts the last second.
-#[derive(Debug, Default)]
+/// Counts the last second, and remembers those before.
+#[derive(Debug)]
 pub struct Pace {
-    slots: [AtomicU64; SLOTS],
+    slots: Box<[AtomicU64]>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
+    }
 }
 
 impl Pace {
@@ -38,13 +47,27 @@ impl Pace {
 
     /// How many there were in the four whole quarters before now.
     pub fn per_second(&self, now: Instant) -> u64 {
+        self.second_before(quarter(now))
+    }
+
+    /// How many there were in each of the last seconds, the oldest first; the last is what
+    /// [`Self::per_second`] says. It begins with the first second in which there were any.
+    pub fn past(&self, now: Instant) -> Vec<u64> {
         let now = quarter(now);
-        let counted = |quarter: u64| {
-            let held = self.slots[quarter as usize % SLOTS].load(Ordering::Relaxed);
-            let is_it = held >> COUNT_BITS == stamp(quarter) >> COUNT_BITS;
-            if is_it { held & u64::from(u32::MAX) } else { 0 }
-        };
-        (now - QUARTERS..now).map(counted).sum()
+        let back = |seconds: usize| now.checked_sub(seconds as u64 * QUARTERS);
+        let ends = (0..SECONDS).rev().filter_map(back).filter(|end| *end > QUARTERS);
+        ends.map(|end| self.second_before(end)).skip_while(|count| *count == 0).collect()
+    }
+
+    /// How many there were in the four quarters before this one.
+    fn second_before(&self, quarter: u64) -> u64 {
+        (quarter - QUARTERS..quarter).map(|quarter| self.counted(quarter)).sum()
+    }
+
+    fn counted(&self, quarter: u64) -> u64 {
+        let held = self.slots[quarter as usize % SLOTS].load(Ordering::Relaxed);
+        let is_it = held >> COUNT_BITS == stamp(quarter) >> COUNT_BITS;
+        if is_it { held & u64::from(u32::MAX) } else { 0 }
     }
 }
 
@@ -77,6 +100,23 @@ mod tests {
         let steady = pace.per_second(at(3000));
         assert!((150..=200).contains(&steady), "{steady}");
         assert_eq!(pace.per_second(at(4500)), 0);
+    }
+
+    #[test]
+    fn two_minutes_are_remembered_second_by_second() {
+        let (pace, start) = (Pace::default(), Instant::now() + Duration::from_secs(10));
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!(pace.past(start), [0; 0], "nothing was");
+        for second in 0..200_u64 {
+            pace.add(second as u32 + 1, at(second * 1000));
+        }
+        let past = pace.past(at(200_000));
+        assert_eq!(past.len(), SECONDS);
+        assert_eq!(past.last(), Some(&pace.per_second(at(200_000))));
+        // Whatever part of a second the clock began at, each is one of those counted, in turn.
+        assert!(past.windows(2).all(|pair| pair[1] == pair[0] + 1), "{past:?}");
+        assert_eq!(pace.past(at(260_000)).len(), SECONDS, "what was, and the stillness after it");
+        assert_eq!(pace.past(at(400_000)), [0; 0]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct ProviderReport {
     pub recent_latency: Latency,
     /// Pushes that ended in the last second.
     pub per_second: u64,
+    /// The same of each of the last two minutes' seconds, the oldest first, from the first in which any did.
+    pub past: Vec<u64>,
     /// Devices waiting to be pushed.
     pub waiting: u64,
     /// Devices waiting for another try.
@@ -186,6 +188,8 @@ pub struct CampaignReport {
     pub app: AppName,
     /// Devices that got their outcome in the last second.
     pub per_second: u64,
+    /// The same of each of the last two minutes' seconds, the oldest first, from the first in which any did.
+    pub past: Vec<u64>,
     /// Shards that this node works on.
     pub shards: u64,
 }

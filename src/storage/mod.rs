@@ -205,6 +205,8 @@ pub struct OrderBy<F> {
 pub struct NotificationQuery {
     /// In these states; empty means all but none is filtered.
     pub statuses: Vec<Status>,
+    /// With this text within their title, in whatever case; empty filters nothing.
+    pub search: String,
     /// Sorted so; ties by id upwards.
     pub order_by: Vec<OrderBy<NotificationField>>,
     /// How many to skip.

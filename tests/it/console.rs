@@ -30,7 +30,10 @@ impl Worked {
     /// With gateways that go wrong so, from now on.
     fn with_faults(faults: &[&str]) -> Self {
         let settings = format!("[internal]\nkeys = [{OPERATOR:?}]\nsealing_secret = {SEALS:?}\n");
-        let house = House::start(faults, &settings);
+        Self::in_house(House::start(faults, &settings))
+    }
+
+    fn in_house(house: House) -> Self {
         house.register(DEVICES);
         let sent = house.create(&json!({ "title": "Doors open at eight" }));
         house.launch(&sent);
@@ -111,6 +114,12 @@ fn the_console_conducts_campaigns_and_shows_them_live() {
 #[test]
 fn apps_keys_and_credentials_are_made_and_ended_in_the_console() {
     Worked::start().run("apps.mjs");
+}
+
+#[test]
+fn what_is_missing_is_said_before_credentials_are_typed() {
+    let settings = format!("[internal]\nkeys = [{OPERATOR:?}]\n");
+    Worked::in_house(House::start(&[], &settings)).run("unsealed.mjs");
 }
 
 #[test]

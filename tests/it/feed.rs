@@ -99,6 +99,41 @@ async fn what_is_told_adds_up_to_the_status() {
     assert!(asked["nodes"].as_object().expect("nodes").values().all(|node| node["here"] == true));
 }
 
+fn sum(series: &Value) -> u64 {
+    let all = series.as_object().expect("series").values();
+    all.flat_map(|one| one.as_array().expect("numbers")).filter_map(Value::as_u64).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_later_is_told_how_the_rates_were() {
+    let house = house();
+    house.register(FEW);
+    let sent = house.create(&json!({}));
+    house.launch(&sent);
+    house.wait_sent(&sent);
+    let mut watcher = watch(&house, "").await;
+    // Nobody watched; the quarter of a second that is being counted is not told yet.
+    let mut history = watcher.until_told("snapshot").await["history"].clone();
+    while sum(&history["rates"]) < expected(FEW) {
+        watcher.say(&json!({"type": "watch", "notification": null})).await;
+        history = watcher.until_told("snapshot").await["history"].clone();
+    }
+    assert_eq!(sum(&history["rates"]), expected(FEW), "{history}");
+    assert!(history["rates"]["apns"].as_array().is_some_and(|all| all.len() <= 120), "{history}");
+    let slow = house.create(&json!({"rate_limit": 200}));
+    house.launch(&slow);
+    watcher.until("pushes", |status| progress(status, &slow) > 100).await;
+    let told = watcher.until_told("delta").await;
+    assert!(told.get("history").is_none() && told["patch"].get("history").is_none(), "{told}");
+    for query in [String::new(), format!("?notification={slow}")] {
+        let told = watch(&house, &query).await.until_told("snapshot").await;
+        assert!(sum(&told["history"]["campaigns"]) > 100, "{query}: {told}");
+        let named: Vec<_> =
+            told["history"]["campaigns"].as_object().expect("by UUID").keys().collect();
+        assert_eq!(named, [&slow], "{query}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_notification_is_shown_with_its_actors() {
     let house = house();

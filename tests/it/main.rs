@@ -18,6 +18,7 @@ mod moxie;
 mod native_api;
 mod nodes;
 mod openapi;
+mod outages;
 mod push_server;
 mod removal;
 mod storage_contract;

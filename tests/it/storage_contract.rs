@@ -59,6 +59,7 @@ macro_rules! whole_contract {
                 notifications::a_key_makes_one_notification,
                 notifications::a_key_of_an_update_is_remembered_with_it,
                 notifications::lists_are_filtered_sorted_and_cut,
+                notifications::titles_are_searched_in_whatever_case,
                 notifications::reports_add_up_whatever_else_changes,
                 notifications::everything_of_it_comes_back,
                 audit::entries_are_listed_newest_first_and_filtered,

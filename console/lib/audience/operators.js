@@ -25,13 +25,10 @@ export const KINDS = {
   presence: 'Presence',
 };
 
+const COMPARISONS = { eq: 'is', ne: 'is not', gt: 'is more than', gte: 'is at least', lt: 'is less than', lte: 'is at most' };
+
 const numbers = (prefix, kind, takes, list) => ({
-  [`${prefix}_eq`]: { kind, takes, name: 'is' },
-  [`${prefix}_ne`]: { kind, takes, name: 'is not' },
-  [`${prefix}_gt`]: { kind, takes, name: 'is more than' },
-  [`${prefix}_gte`]: { kind, takes, name: 'is at least' },
-  [`${prefix}_lt`]: { kind, takes, name: 'is less than' },
-  [`${prefix}_lte`]: { kind, takes, name: 'is at most' },
+  ...Object.fromEntries(Object.entries(COMPARISONS).map(([word, name]) => [`${prefix}_${word}`, { kind, takes, name }])),
   [`${prefix}_in`]: { kind, takes: list, name: 'is one of' },
 });
 

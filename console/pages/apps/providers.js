@@ -20,14 +20,16 @@ const NAMES = { apns: 'Apple Push Notification service', fcm: 'Firebase Cloud Me
 /** The card of providers. */
 export function providers(site, app) {
   const isOurs = app.source === 'stored';
+  const mayGive = isOurs && site.session.sealing;
   const missing = GIVEN.filter((provider) => !app.providers.some((row) => row.provider === provider));
   return h('section.card', { 'aria-labelledby': 'providers' },
     h('header', null, h('h2', { id: 'providers' }, 'Providers'), app.source === 'configuration' && h('span.soft.small', null, 'Credentials are in the configuration file')),
     h('ul.provider-rows', null,
-      app.providers.map((row) => provider(site, app, row, isOurs)),
+      app.providers.map((row) => provider(site, app, row, { isOurs, mayGive })),
       missing.map((name) => h('li', { key: name },
         h('div.grow', null, title(name), h('p.soft.small', null, 'No credentials: its devices cannot be reached.')),
-        isOurs && h('button', { type: 'button', onclick: () => give(site, app, name) }, 'Give credentials')))),
+        mayGive && h('button.compact', { type: 'button', onclick: () => give(site, app, name) }, 'Give credentials')))),
+    isOurs && !mayGive && unsealed(),
     !isOurs && missing.length > 0 && configured(app, missing));
 }
 
@@ -43,9 +45,17 @@ const configured = (app, missing) =>
     snippet('The lines of the configuration', [`[[apps]]\nname = "${app.name}"`, ...missing.map((name) => LINES[name])].join('\n\n')),
     missing.length === GIVEN.length && h('p.soft.small', null, 'None at hand? ', h('code', null, 'fanfare sandbox'), ' plays both providers on this machine, and prints a configuration to start with.'));
 
+// One for as long as the console is open: the text must not change while somebody copies it.
+const PROPOSED = Array.from(crypto.getRandomValues(new Uint8Array(24)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/** What has to be set before credentials can be given. */
+const unsealed = () => h('div.note.warn.stack.tight', null,
+  h('p', null, h('strong', null, 'Credentials cannot be given yet.'), ' They are kept sealed, and this server has nothing to seal them with. Whoever runs it puts this into its fanfare.toml, under [internal], and starts it again. The text is to be kept: without it they cannot be opened any more.'),
+  snippet('The lines of the configuration', `[internal]\nsealing_secret = "${PROPOSED}"`));
+
 const title = (name, state) => h('div.row.tight', null, h('h3', null, providerName(name)), state, h('span.soft.small.wide-only', null, NAMES[name]));
 
-function provider(site, app, row, isOurs) {
+function provider(site, app, row, { isOurs, mayGive }) {
   const state = STATES[row.state] ?? { name: row.state, tone: 'quiet' };
   const isChecking = site.state.checking.has(`${app.name}/${row.provider}`);
   const facts = [row.topic && `Topic ${row.topic}`, row.environment && `${row.environment} environment`].filter(Boolean).join(' · ');
@@ -57,7 +67,7 @@ function provider(site, app, row, isOurs) {
     h('div.row', null,
       h('button.compact', { type: 'button', disabled: isChecking, onclick: () => check(site, app, row.provider) }, isChecking ? 'Asking …' : row.state === 'unknown' ? 'Check' : 'Check again'),
       isOurs && GIVEN.includes(row.provider) && [
-        h('button.compact', { type: 'button', onclick: () => give(site, app, row.provider, row) }, 'Replace'),
+        mayGive && h('button.compact', { type: 'button', onclick: () => give(site, app, row.provider, row) }, 'Replace'),
         h('button.compact.danger', { type: 'button', onclick: () => take(site, app, row.provider) }, 'Remove')]));
 }
 

@@ -1,12 +1,21 @@
 // Entries of the audit log as sentences.
 
 import { h } from '../../lib/dom.js';
-import { number, time } from '../../lib/format.js';
+import { count, number, time } from '../../lib/format.js';
 import { callerName, providerName } from '../../lib/names.js';
 import { to } from '../../lib/router.js';
 
 const campaign = (entry, titles) =>
   h('a', { href: to(`/campaigns/${encodeURIComponent(entry.target)}`) }, titles.get(entry.target) || `campaign ${entry.target?.slice(0, 8)}`);
+/** Stopping what was launched and deleting what was not are one action. */
+function withdrawn(entry, titles) {
+  const { was, settled } = entry.details ?? {};
+  if (!was) return ['stopped or deleted ', campaign(entry, titles)];
+  if (was === 'DRAFT') return ['deleted the draft ', campaign(entry, titles)];
+  if (was === 'QUEUED') return ['deleted ', campaign(entry, titles), ' before it was launched'];
+  return ['stopped ', campaign(entry, titles), settled > 0 && ` after about ${count(settled, 'device')}`];
+}
+
 const device = (entry) => h('a', { href: to(`/devices/${encodeURIComponent(entry.target)}`) }, entry.target);
 const app = (entry) => h('a', { href: to(`/apps?app=${encodeURIComponent(entry.app ?? entry.target)}`) }, entry.app ?? entry.target);
 const key = ({ details, target }) => h('strong', null, details?.name ?? target);
@@ -19,10 +28,10 @@ export const ACTIONS = {
       ? ['scheduled ', campaign(entry, titles), ` for ${time(entry.details.scheduled_at)}`] : ['launched ', campaign(entry, titles)]) },
     'notification.paused': { name: 'Paused', said: (entry, titles) => ['paused ', campaign(entry, titles)] },
     'notification.resumed': { name: 'Resumed', said: (entry, titles) => ['resumed ', campaign(entry, titles)] },
-    'notification.unscheduled': { name: 'Unscheduled', said: (entry, titles) => ['took ', campaign(entry, titles), ' back from its schedule'] },
-    'notification.deleted': { name: 'Deleted', said: (entry, titles) => ['deleted ', campaign(entry, titles)] },
+    'notification.unscheduled': { name: 'Unscheduled', said: (entry, titles) => ['unscheduled ', campaign(entry, titles)] },
+    'notification.deleted': { name: 'Stopped or deleted', said: (entry, titles) => withdrawn(entry, titles) },
     'notification.resent': { name: 'Sent again', said: (entry, titles) => ['sent ', campaign(entry, titles), ' again to devices that had failed', entry.details?.reason && ` with ${entry.details.reason}`] },
-    'notification.rate_changed': { name: 'Pace changed', said: (entry, titles) => ['set the pace of ', campaign(entry, titles), entry.details?.rate_limit ? ` to ${number(entry.details.rate_limit)} a second` : ' to as fast as allowed'] },
+    'notification.rate_changed': { name: 'Rate changed', said: (entry, titles) => ['set the rate of ', campaign(entry, titles), entry.details?.rate_limit ? ` to ${number(entry.details.rate_limit)} a second` : ' to as fast as allowed'] },
     'notification.tested': { name: 'Tested', said: (entry, titles) => ['sent a test of ', campaign(entry, titles)] },
   },
   Limits: {

@@ -6,7 +6,7 @@ import { go } from '../../lib/router.js';
 import { failed, toast } from '../../parts/toast.js';
 import { modal } from '../../parts/dialog.js';
 import { askLaunch } from './launch.js';
-import { testSend } from './test_send.js';
+import { sendTest } from '../../parts/test_send.js';
 
 /** The foot of the page, which draws itself, and what the keyboard can ask for. */
 export function actions(draft, reach) {
@@ -32,7 +32,7 @@ export function actions(draft, reach) {
   const test = run('test', async () => {
     if (!complete(draft)) return;
     await draft.save();
-    await testSend(draft, reach);
+    await sendTest({ uuid: draft.uuid, app: draft.app, sample: async () => reach.sample });
   });
   const launch = run('launch', async () => {
     if (!complete(draft)) return;
@@ -78,8 +78,8 @@ function foot(draft, reach, { save, test, launch }) {
     h('span.soft.small.grow.wide-only', { role: 'status' }, saidState(draft)),
     reach.count && h('span.number.small.foot-count', { class: reach.stale ? 'stale' : null }, h('strong', null, number(reach.count.total)), h('span.unit', null, ' devices')),
     h('button', { type: 'button', disabled: Boolean(busy) || !dirty, onclick: save, title: 'Ctrl S' }, busy === 'save' ? 'Saving …' : 'Save draft'),
-    h('button', { type: 'button', disabled: Boolean(busy), onclick: test }, 'Test'),
-    h('button.primary', { type: 'button', disabled: Boolean(busy), onclick: launch, title: 'Ctrl Enter' }, later ? 'Schedule …' : 'Launch …'));
+    h('button', { type: 'button', disabled: Boolean(busy), onclick: test }, 'Send a test'),
+    h('button.primary', { type: 'button', disabled: Boolean(busy), onclick: launch, title: 'Ctrl Enter' }, later ? 'Schedule' : 'Launch'));
 }
 
 function saidState(draft) {

@@ -2,7 +2,7 @@
 
 import { drawn, h } from '../../lib/dom.js';
 import { ago, number } from '../../lib/format.js';
-import { PLATFORM, providerName } from '../../lib/names.js';
+import { PLATFORM, providerName, unreachableName } from '../../lib/names.js';
 import { to } from '../../lib/router.js';
 import { atPath, condition, conditionsOf, group, inserted, toText } from '../../lib/audience/model.js';
 import { problemOf } from '../../lib/audience/operators.js';
@@ -13,7 +13,6 @@ import { problemAt, readAudience, textField } from '../../parts/audience/text.js
 import { badge } from '../../parts/pieces.js';
 import { icon } from '../../parts/icons.js';
 
-export const UNREACHABLE = { no_token: 'without a push token', pruned: 'no longer registered with the provider', no_provider: 'without a provider', no_credentials: 'of a provider without credentials' };
 const BEGINNINGS = [
   ['Seen in the last 7 days', () => condition('@last_seen', 'time_within_days', 7)],
   ['On iOS', () => condition('@platform', 'str_eq', 'ios')],
@@ -163,7 +162,7 @@ function counts({ reachable, unreachable }) {
   const chips = Object.entries(reachable).filter(([, value]) => value > 0)
     .map(([provider, value]) => h('span.chip.number', { class: provider }, providerName(provider), h('strong', null, number(value))));
   const missed = Object.entries(unreachable).filter(([, value]) => value > 0)
-    .map(([reason, value]) => h('span.chip.number.missed', null, h('strong', null, number(value)), UNREACHABLE[reason] ?? reason));
+    .map(([reason, value]) => h('span.chip.number.missed', null, h('strong', null, number(value)), unreachableName(reason)));
   return h('dl.facts', null,
     h('dt', null, 'Reachable'), h('dd.row', null, chips.length ? chips : 'none'),
     missed.length > 0 && h('dt', null, 'Not reachable'), missed.length > 0 && h('dd.row', null, missed));
@@ -179,7 +178,7 @@ function sampled(reach, draw) {
     h('summary', null, 'Some of them'),
     reach.sampleOpen && h('div.scroll', { tabIndex: 0, role: 'region', 'aria-label': 'Some of the devices that match' },
       h('table', null,
-        h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Device'), h('th', { scope: 'col' }, 'Platform'), h('th', { scope: 'col' }, 'Last seen'), h('th', { scope: 'col' }, h('span.hidden-text', null, 'Why it matches')))),
+        h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'Device'), h('th', { scope: 'col' }, 'Platform'), h('th', { scope: 'col' }, 'Last seen'), h('th', { scope: 'col' }, h('span.unseen', null, 'Why it matches')))),
         h('tbody', null, reach.sample.map((device) => sampleRow(device, reach))))));
 }
 
@@ -188,7 +187,7 @@ const PLATFORM_WORDS = ['unknown', 'android', 'ios', 'web'];
 const sampleRow = (device, reach) =>
   h('tr', { key: device.id },
     h('td', null, h('a.mono', { href: to(`/devices/${encodeURIComponent(device.external_id)}`), target: '_blank' }, device.external_id)),
-    h('td', null, PLATFORM[PLATFORM_WORDS[device.device_platform]] ?? 'Unknown', device.pruned && h('span.soft', null, ' (no longer registered)')),
+    h('td', null, PLATFORM[PLATFORM_WORDS[device.device_platform]] ?? 'Unknown', device.pruned && h('span.soft', null, ' (token given up)')),
     h('td.nowrap', null, ago(device.last_seen)),
     h('td.end', null, h('button.compact.plain', { type: 'button', 'aria-label': `Why does ${device.external_id} match?`, onclick: () => reach.about(device.external_id) }, 'Why')));
 

@@ -2,18 +2,17 @@
 
 import { h, drawn } from '../../lib/dom.js';
 import { ago, count, duration, number } from '../../lib/format.js';
-import { providerName } from '../../lib/names.js';
+import { providerName, unreachableName } from '../../lib/names.js';
 import { offsetName, said } from '../../lib/zones.js';
 import { audienceInWords } from '../../lib/audience/words.js';
 import { modal } from '../../parts/dialog.js';
-import { UNREACHABLE } from './audience.js';
 import { momentOf } from './content.js';
 
 /** Asks, and launches; true once it is launched. A failure is told in the dialog and can be tried again: the
  * launch has one key, so that it happens once. */
 export async function askLaunch(draft, counted) {
   const moment = momentOf(draft.form.schedule);
-  const answer = await modal(moment === null ? 'Launch now?' : 'Schedule it?', (close) => {
+  const answer = await modal(moment === null ? 'Launch this campaign?' : 'Schedule this campaign?', (close) => {
     const state = { busy: false, problem: null };
     const submit = async (event) => {
       event.preventDefault();
@@ -36,7 +35,7 @@ export async function askLaunch(draft, counted) {
 
 function question(draft, counted, moment, state, submit, close) {
   const reachable = Object.values(counted.reachable).reduce((all, value) => all + value, 0);
-  const sure = moment === null ? `Launch to ${count(reachable, 'device')}` : 'Schedule it';
+  const sure = moment === null ? `Launch to ${count(reachable, 'device')}` : 'Schedule';
   return h('form.launch', { onsubmit: submit },
     h('p.launch-title', null, h('strong', null, draft.form.title), h('span.soft', null, draft.form.body)),
     h('dl.facts', null,
@@ -57,7 +56,7 @@ function devices({ reachable, unreachable }, sum) {
   return [
     h('strong.number', null, number(sum)), ' can be reached',
     by.length > 0 && `: ${by.map(([provider, value]) => `${number(value)} by ${providerName(provider)}`).join(', ')}`, '.',
-    missed.length > 0 && h('span.soft', null, ` Not reachable: ${missed.map(([reason, value]) => `${number(value)} ${UNREACHABLE[reason] ?? reason}`).join(', ')}.`),
+    missed.length > 0 && h('span.soft', null, ` Not reachable: ${missed.map(([reason, value]) => `${number(value)} ${unreachableName(reason)}`).join(', ')}.`),
   ];
 }
 
@@ -76,7 +75,7 @@ function notes({ rate_limit, dry_run }, reachable) {
 }
 
 function warning({ audience, dry_run }, reachable, moment) {
-  if (reachable === 0) return h('p.note.warn', null, moment === null ? 'Nobody can be reached now: it would be sent to nobody.' : 'As of now, nobody could be reached.');
+  if (reachable === 0) return h('p.note.warn', null, moment === null ? 'Nobody can be reached now: it would reach nobody.' : 'As of now, nobody could be reached.');
   if (!audience && !dry_run) return h('p.note.warn', null, 'There are no conditions: it goes to every device of the app.');
   return null;
 }

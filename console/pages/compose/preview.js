@@ -62,30 +62,30 @@ export const preview = (draft, sizes, app) =>
     device('Browser', web(draft.form, app)),
     payloads(sizes));
 
-const device = (name, shown) => h('figure.device', null, h('figcaption.soft.small', null, name), shown);
+const device = (name, shown) => h('figure.preview-device', null, h('figcaption.soft.small', null, name), shown);
 
 const title = (form) => h('strong', { dir: 'auto', class: form.title ? null : 'missing' }, form.title || 'Title');
 const body = (form) => h('p', { dir: 'auto', class: form.body ? null : 'missing' }, form.body || 'Text');
 
 const ios = (form, app) =>
-  h('div.screen.ios', null,
+  h('div.preview-screen.ios', null,
     h('div.bubble', null,
       appIcon(app),
-      h('div.grow', null, h('div.line', null, title(form), h('small', null, 'now')), body(form)),
+      h('div.grow', null, h('div.preview-line', null, title(form), h('small', null, 'now')), body(form)),
       picture(form.image_url, 'thumbnail')));
 
 const android = (form, app) =>
-  h('div.screen.android', null,
+  h('div.preview-screen.android', null,
     h('div.bubble', null,
-      h('div.line', null, appIcon(app), h('small.cut', null, app), h('small', null, '· now')),
-      h('div.line.top', null, h('div.grow', null, title(form), body(form)), picture(form.icon_url, 'thumbnail')),
+      h('div.preview-line', null, appIcon(app), h('small.cut', null, app), h('small', null, '· now')),
+      h('div.preview-line.top', null, h('div.grow', null, title(form), body(form)), picture(form.icon_url, 'thumbnail')),
       picture(form.image_url, 'large')));
 
 const web = (form, app) =>
-  h('div.screen.web', null,
+  h('div.preview-screen.web', null,
     h('div.bubble', null,
       picture(form.image_url, 'large'),
-      h('div.line.top', null,
+      h('div.preview-line.top', null,
         picture(form.icon_url, 'thumbnail') ?? appIcon(app),
         h('div.grow', null, title(form), body(form), h('small.cut', null, siteOf(form.deep_link) ?? `${app} · in the browser`)))));
 
@@ -114,7 +114,7 @@ function payload([provider, { payload: sent, bytes, limit, problem }]) {
   const share = bytes / limit;
   const tone = share > 1 || problem ? 'bad' : 'live';
   return h('div.payload', { key: provider },
-    h('div.line', null,
+    h('div.preview-line', null,
       h('span.grow', null, providerName(provider)),
       h('small.number', { class: tone === 'bad' ? 'bad-text' : 'soft' }, `${number(bytes)} of ${number(limit)} bytes`)),
     bar(`${providerName(provider)}: ${number(bytes)} of ${number(limit)} bytes`, [[tone, share]]),

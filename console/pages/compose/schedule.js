@@ -24,7 +24,7 @@ function card(draft) {
     h('label.check', null, h('input', { type: 'radio', name: 'when', checked: later === isLater, onchange: () => choose(isLater) }), h('span', null, text));
   return h('section.card', { 'aria-label': 'When' },
     h('header', null, h('h2', null, 'When')),
-    h('div.row.choice', { role: 'radiogroup', 'aria-label': 'When it is sent' }, choice(false, 'When it is launched'), choice(true, 'At a time')),
+    h('div.row.choice', { role: 'radiogroup', 'aria-label': 'When it is launched' }, choice(false, 'At once'), choice(true, 'At a time')),
     later && atTime(draft));
 }
 

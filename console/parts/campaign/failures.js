@@ -73,7 +73,7 @@ function select(label, chosen, options, pick) {
 function rows({ rows: all, total, reason, platform }) {
   if (!all.length) return empty(reason || platform ? 'No failed device is of this kind.' : 'No device has failed.');
   return h('table', null,
-    h('caption.said', null, count(total, 'failed device')),
+    h('caption.unseen', null, count(total, 'failed device')),
     h('thead', null, h('tr', null, ['Device', 'Platform', 'Reason', 'When'].map((name, index) => h('th', { scope: 'col', class: index % 2 ? 'wide-only' : null }, name)))),
     h('tbody', null, all.map((row) => h('tr', { key: row.device_id },
       h('td', null, row.external_id === null ? h('span.soft', null, `number ${row.device_id}, gone by now`) : h('a.row-link.breaks', { href: to(path`/devices/${row.external_id}`) }, row.external_id),

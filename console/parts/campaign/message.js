@@ -10,7 +10,7 @@ export function messageCard(record, app) {
     h('header', null, h('h2', { id: 'message' }, 'Message')),
     h('div.push', null,
       record.icon_url ? h('img', { src: record.icon_url, alt: '', width: 36, height: 36, referrerPolicy: 'no-referrer', onerror: ({ target }) => (target.hidden = true) }) : h('span.push-icon', { 'aria-hidden': 'true' }, (app ?? '?').slice(0, 1).toUpperCase()),
-      h('div.grow', null, h('strong', { dir: 'auto' }, record.title || 'Without a title'), h('p', { dir: 'auto' }, record.body || h('span.soft', null, 'Without a text')))),
+      h('div.grow', null, h('strong', { dir: 'auto' }, record.title || 'Untitled'), h('p', { dir: 'auto' }, record.body || h('span.soft', null, 'Without a text')))),
     facts([
       ['Opens', record.deep_link && h('code', null, record.deep_link)],
       ['Picture', record.image_url && h('a', { href: record.image_url, target: '_blank', rel: 'noopener noreferrer' }, record.image_url)],

@@ -8,7 +8,7 @@ import { meaning } from '../../lib/reasons.js';
 import { go, to } from '../../lib/router.js';
 import { confirmed } from '../dialog.js';
 import { askRate } from './rate.js';
-import { testSend } from './test_send.js';
+import { sendTest } from '../test_send.js';
 
 /** The buttons for a campaign's state, the likeliest first. `act(work)` does something and shows what came of it. */
 export function buttons(record, account, act, app) {
@@ -17,58 +17,68 @@ export function buttons(record, account, act, app) {
   const set = (next) => () => put(path`/notifications/${record.uuid}/status`, { status: next });
   const is = (...those) => those.includes(status);
   return [
-    is(DRAFT) && button(isLater(record) ? 'Schedule' : 'Send', () => launch(record), '.primary'),
+    is(DRAFT) && button(isLater(record) ? 'Schedule' : 'Launch', () => launch(record), '.primary'),
     is(DRAFT) && h('a.button', { key: 'edit', href: to(`/campaigns/${record.uuid}/edit`) }, 'Edit'),
     is(SENDING) && button('Pause', set(PAUSED), '.primary'),
     is(PAUSED) && button('Resume', set(SENDING), '.primary'),
-    is(ERROR) && button('Go on', set(SENDING), '.primary'),
-    is(QUEUED) && button('Take off the schedule', set(DRAFT)),
-    is(QUEUED) && button('Send now', () => sendNow(record)),
+    is(ERROR) && button('Resume', set(SENDING), '.primary'),
+    is(QUEUED) && button('Unschedule', set(DRAFT)),
+    is(QUEUED) && button('Launch now', () => launchNow(record)),
     is(SENDING, PAUSED, ERROR, QUEUED) && button('Change rate', () => askRate(record)),
-    !is(DELETED) && button('Send a test', () => testSend(record, app)),
+    !is(DELETED) && button('Send a test', () => test(record, app)),
     button('Duplicate', () => duplicate(record)),
-    is(SENDING, PAUSED, ERROR, QUEUED) && button('Stop', () => stop(record, account), '.danger'),
-    is(DRAFT) && button('Delete', () => discard(record), '.danger'),
+    is(SENDING, PAUSED, ERROR) && button('Stop', () => stop(record, account), '.danger'),
+    is(DRAFT, QUEUED) && button('Delete', () => discard(record, status), '.danger'),
   ];
 }
 
 const isLater = ({ scheduled_at: at }) => Boolean(at) && new Date(at) > new Date();
 
-/** How many it reaches, in words. */
+/** How many it reaches, and that in words. */
 async function reached(record) {
   const counted = await post('/devices/-/:count', record.conditions ? { conditions: record.conditions } : {});
   const missed = sum(counted.unreachable);
-  return [counted.total, h('p', null, h('strong', null, count(counted.total, 'device')), ' match its conditions now.',
+  return [sum(counted.reachable), h('p', null, h('strong', null, count(counted.total, 'device')), record.conditions ? ' match its conditions now.' : ' are registered, and it goes to all of them.',
     missed > 0 && ` ${number(missed)} of them cannot be pushed to.`)];
 }
 
 async function launch(record) {
-  const [total, words] = await reached(record);
+  const [reach, words] = await reached(record);
   const later = isLater(record);
-  const sure = later ? 'Schedule it' : `Send to ${count(total, 'device')}`;
-  const text = [words, h('p.soft', null, later ? `It is sent ${time(record.scheduled_at)}, to whom matches then.` : 'It begins at once. It can be paused, not called back.')];
-  if (!(await confirmed(later ? 'Schedule this campaign?' : 'Send this campaign?', text, { sure }))) return null;
+  const sure = later ? 'Schedule' : `Launch to ${count(reach, 'device')}`;
+  const text = [words, h('p.soft', null, later ? `It is launched ${time(record.scheduled_at)}, to whom matches then.` : 'It begins at once. It can be paused, not called back.')];
+  if (!(await confirmed(later ? 'Schedule this campaign?' : 'Launch this campaign?', text, { sure }))) return null;
   return post(path`/notifications/${record.uuid}/:launch`);
 }
 
-async function sendNow(record) {
-  const [total, words] = await reached(record);
-  const text = [words, h('p.soft', null, `It was to be sent ${time(record.scheduled_at)}. It begins at once instead.`)];
-  if (!(await confirmed('Send it now?', text, { sure: `Send to ${count(total, 'device')}` }))) return null;
+async function launchNow(record) {
+  const [reach, words] = await reached(record);
+  const text = [words, h('p.soft', null, `It was to be launched ${time(record.scheduled_at)}. It begins at once instead.`)];
+  if (!(await confirmed('Launch it now?', text, { sure: `Launch to ${count(reach, 'device')}` }))) return null;
   return put(path`/notifications/${record.uuid}/status`, { status: SENDING });
 }
 
 async function stop(record, { left, done }) {
   const rest = left === null ? 'Whoever has not got it yet does not get it.' : `${count(left, 'device')} will not get it.`;
   const text = [h('p', null, done ? `${count(done, 'device')} have their outcome. ${rest}` : rest), h('p.soft', null, 'A stopped campaign cannot go on. To go on later, pause it.')];
-  if (!(await confirmed('Stop this campaign for good?', text, { sure: 'Stop it', danger: true }))) return null;
+  if (!(await confirmed('Stop this campaign for good?', text, { sure: 'Stop', danger: true }))) return null;
   return put(path`/notifications/${record.uuid}/status`, { status: DELETED });
 }
 
-async function discard(record) {
-  const text = h('p', null, 'It was not sent to anybody. Nobody will be able to edit or send it.');
-  if (!(await confirmed('Delete this draft?', text, { sure: 'Delete it', danger: true }))) return null;
+async function discard(record, status) {
+  const text = h('p', null, 'It was not sent to anybody. Nobody will be able to edit or launch it.');
+  if (!(await confirmed(status === DRAFT ? 'Delete this draft?' : 'Delete this scheduled campaign?', text, { sure: 'Delete', danger: true }))) return null;
   return put(path`/notifications/${record.uuid}/status`, { status: DELETED });
+}
+
+/** How many of its devices are suggested for a test. */
+const SUGGESTED = 8;
+
+async function test(record, app) {
+  let sample = null;
+  const search = { ...(record.conditions && { conditions: record.conditions }), size: SUGGESTED };
+  const devices = () => (sample ??= post('/devices/-/:search', search));
+  return (await sendTest({ uuid: record.uuid, app, sample: devices })) ? 'tested' : null;
 }
 
 const COPIED = ['title', 'body', 'image_url', 'icon_url', 'deep_link', 'conditions', 'time_to_live', 'priority', 'collapse_id', 'sound', 'badge', 'data', 'dry_run', 'rate_limit'];

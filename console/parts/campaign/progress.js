@@ -43,7 +43,7 @@ const left = ({ left: rest, expected, eta, status }) =>
 
 function took({ launched_at: from, finished_at: to, round }) {
   const seconds = from && to ? (new Date(to) - new Date(from)) / 1000 : null;
-  return tile('Took', seconds === null ? '–' : duration(seconds), round ? `sent again ${count(round, 'time')}` : 'from launch to the last outcome');
+  return tile('Took', seconds === null ? '–' : seconds < 1 ? 'under 1 s' : duration(seconds), round ? `sent again ${count(round, 'time')}` : 'from launch to the last outcome');
 }
 
 /** Sent and failed by platform. */

@@ -14,15 +14,16 @@ const EVENTS = {
   launched: 'Launched',
   paused: 'Paused',
   resumed: 'Resumed',
-  unscheduled: 'Taken off the schedule',
+  unscheduled: 'Unscheduled',
   resent: 'Sent again to those that failed',
   rate_changed: 'Rate changed',
   finished: 'Sent',
   failed: 'Stopped by an error',
-  deleted: 'Stopped for good',
-  tested: 'Sent as a test',
+  deleted: 'Deleted',
+  stopped: 'Stopped for good',
+  tested: 'Test sent',
 };
-const TONES = { finished: 'good', failed: 'bad', deleted: 'bad', paused: 'warn', launched: 'live', resumed: 'live', resent: 'live' };
+const TONES = { finished: 'good', failed: 'bad', stopped: 'bad', paused: 'warn', launched: 'live', resumed: 'live', resent: 'live' };
 
 /** The card; `read()` reads anew. */
 export function timeline(uuid) {
@@ -43,13 +44,18 @@ export function timeline(uuid) {
 }
 
 const list = (events) => (events.length
-  ? h('ol.timeline', null, events.map((event) => h('li', { class: TONES[event.event] },
-    h('div', null, h('strong', null, nameOf(event)), more(event)),
+  ? h('ol.timeline', null, events.map((event) => h('li', { class: TONES[kindOf(event, events)] },
+    h('div', null, h('strong', null, EVENTS[kindOf(event, events)] ?? event.event), more(event)),
     h('small.soft.number', null, time(event.at), event.by && event.by !== 'open' && ` by ${callerName(event.by)}`))))
   : h('p.soft', null, 'Nothing is known of it yet.'));
 
-// A campaign that was taken off the schedule is a draft again: to the log, edited.
-const nameOf = ({ event, details }) => EVENTS[event === 'edited' && details?.status === 'DRAFT' ? 'unscheduled' : event] ?? event;
+/** What the log has under one name is told apart: a campaign that was unscheduled is a draft again, to the log
+ * edited; one that was stopped is deleted as a draft is. */
+function kindOf({ event, details }, events) {
+  if (event === 'edited' && details?.status === 'DRAFT') return 'unscheduled';
+  if (event === 'deleted' && events.some((other) => other.event === 'launched')) return 'stopped';
+  return event;
+}
 
 /** What is worth saying of an event's details. */
 function more({ event, details }) {

@@ -87,6 +87,10 @@ fn session() -> Shape {
         ("expires_at", text_or_null("When, if nothing is asked before.")),
         ("version", text(None)),
         ("storage", choice(None, &["embedded", "mongodb"])),
+        (
+            "sealing",
+            truth("Whether apps can be given credentials: `internal.sealing_secret` is set."),
+        ),
     ];
     let schema = whole(object(), schema)
         .property("apps", text_list(Some("Those that it may look at.")))
@@ -96,13 +100,14 @@ fn session() -> Shape {
     let example = json!({
         "app": "shop", "apps": ["shop"], "operator": false, "open": false, "key_name": "marketing",
         "scopes": ["send", "read"], "csrf": "5f2b0c", "expires_at": "2026-03-01T21:30:00Z",
-        "version": "0.1.0", "storage": "embedded",
+        "version": "0.1.0", "storage": "embedded", "sealing": true,
     });
     enveloped(Shape::named("Session", schema, example))
 }
 
 const WEBSOCKET: &str = "A websocket of text messages in JSON. The server says `hello` with `resume`, then \
-    `snapshot` with a whole status, then `delta` with a JSON merge patch (RFC 7396) against the status of the \
+    `snapshot` with a whole status and the `history` of its rates (`rates` by provider, `campaigns` by UUID: a number for \
+    each of the last 120 seconds, the oldest first, from the first that is not 0), then `delta` with a JSON merge patch (RFC 7396) against the status of the \
     number before; a watcher that does not keep up gets a snapshot instead. The client may say \
     `{\"type\": \"watch\", \"notification\": UUID or null}`, 30 times within 10 seconds at the most, and \
     `{\"type\": \"ping\"}`. What is refused is answered with `error` and a `reason`. 50 notifications of an app are \

@@ -49,6 +49,7 @@ struct SessionJson<'a> {
     expires_at: Option<String>,
     version: &'static str,
     storage: &'static str,
+    sealing: bool,
 }
 
 /// `GET /console/session`: who the caller is; prolongs the cookie.
@@ -155,6 +156,7 @@ fn shown(state: &ApiState, identity: &Identity, session: Option<&Session>) -> Ht
         expires_at: session.map(|session| session.expires_at.to_rfc3339()),
         version: env!("CARGO_PKG_VERSION"),
         storage: state.storage.name(),
+        sealing: state.services.apps.can_seal(),
     });
     if let Some(session) = session {
         set_cookie(&mut answer, &auth::setting_cookie(session));

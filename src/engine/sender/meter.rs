@@ -1,13 +1,16 @@
 //! What a desk counts: how pushes ended, and how long the provider took over them. Plain numbers under
 //! the desk's lock, which is held at the end of every push anyway.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
     domain::outcome::{Answer, Outcome, Reason},
-    engine::report::{Latency, MOST_REASONS, OTHER_REASONS, Totals},
+    engine::{
+        pace::Pace,
+        report::{Latency, MOST_REASONS, OTHER_REASONS, Totals},
+    },
 };
 
 /// How far apart the readings are from which recent latencies are told.
@@ -16,6 +19,8 @@ const MARK_INTERVAL: Duration = Duration::from_secs(10);
 /// The counters of one desk.
 #[derive(Clone, Debug)]
 pub struct Meter {
+    /// Pushes that ended lately; counted without the lock, and the same for all clones.
+    pub pace: Arc<Pace>,
     totals: Totals,
     /// Latencies as they stood at the last mark, and at the one before.
     marks: [Latency; 2],
@@ -25,7 +30,8 @@ pub struct Meter {
 impl Meter {
     /// Nothing is counted yet.
     pub fn new(now: Instant) -> Self {
-        Self { totals: Totals::default(), marks: <[Latency; 2]>::default(), marked_at: now }
+        let (pace, totals, marks) = Default::default();
+        Self { pace, totals, marks, marked_at: now }
     }
 
     /// A try has ended with this answer after so long. An answer that says the provider was not reached

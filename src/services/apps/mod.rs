@@ -179,6 +179,11 @@ impl Apps {
         Ok(NewApp { app: self.get(&app)?, key, secret: first.secret })
     }
 
+    /// Whether credentials can be given to it: they are kept sealed, and the settings say with what.
+    pub fn can_seal(&self) -> bool {
+        self.sealer.is_some()
+    }
+
     /// An app that was taken from the configuration leaves its keys and its data: they are nobody else's.
     async fn refuse_remains(&self, app: &AppName, now: Timestamp) -> Result<()> {
         let Stores { devices, notifications, documents, .. } = &self.stores;

@@ -142,8 +142,8 @@ impl Reader {
         let query = NotificationQuery {
             statuses: statuses.to_vec(),
             order_by: vec![newest],
-            start: 0,
             size: MOST_CAMPAIGNS,
+            ..NotificationQuery::default()
         };
         Ok(self.stores.notifications.list(&self.app, &query).await?.items)
     }

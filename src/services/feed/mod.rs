@@ -3,6 +3,7 @@
 //! computed.
 
 mod books;
+mod history;
 mod neighbours;
 mod patch;
 mod source;

@@ -1,6 +1,7 @@
 //! What nodes that share a store tell each other of an app, so that any of them can show all. A node
 //! with watchers leaves word that accounts of the app are wanted; while that word holds, every node
-//! writes its own once a second. A node alone writes nothing.
+//! writes its own once a second: with the rates of two minutes, at most a kilobyte for each provider and
+//! campaign under way. A node alone writes nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{
     TICK,
     books::{Book, Books, Reader},
+    history::History,
     neighbours::{self, Accounts, Neighbours},
     status::{Parts, Status},
 };
@@ -44,6 +45,7 @@ pub struct Source {
 /// An app at one moment.
 pub struct Picture {
     status: Status,
+    history: History,
     besides: BTreeSet<NotificationId>,
 }
 
@@ -53,6 +55,24 @@ impl Picture {
         let mut status = self.status.clone();
         status.campaigns.retain(|id, _| !self.besides.contains(id));
         status.to_value()
+    }
+
+    /// The rates of all that it shows.
+    pub fn history(&self) -> History {
+        let mut history = self.history.clone();
+        history.campaigns.retain(|id, _| self.shows(id));
+        history
+    }
+
+    /// The rates of the app, and of one of its campaigns alone.
+    pub fn history_of(&self, notification: NotificationId) -> History {
+        let mut history = self.history.clone();
+        history.campaigns.retain(|id, _| *id == notification);
+        history
+    }
+
+    fn shows(&self, id: &NotificationId) -> bool {
+        self.status.campaigns.contains_key(id) && !self.besides.contains(id)
     }
 
     /// The app with one of its campaigns alone, and what the actors do for it.
@@ -132,7 +152,7 @@ impl Source {
         let uuid = |book: &Book| book.notification.uuid;
         let seen: BTreeSet<_> = books.shown.iter().map(uuid).collect();
         let besides = books.besides.iter().map(uuid).filter(|id| !seen.contains(id)).collect();
-        Ok(Picture { status, besides })
+        Ok(Picture { status, history: History::of(&nodes, now), besides })
     }
 
     /// A store that does not answer leaves what it said before, where it has said anything.

@@ -44,7 +44,10 @@ pub struct NodeAccount {
 pub struct ProviderAccount {
     accepted: u64,
     failed: u64,
-    per_second: u64,
+    /// Pushes that ended in the last second.
+    pub per_second: u64,
+    /// The same of the seconds before, the oldest first.
+    pub past: Vec<u64>,
     waiting: u64,
     in_flight: u64,
     breaker: BreakerState,
@@ -55,10 +58,13 @@ pub struct ProviderAccount {
 }
 
 /// One campaign on one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CampaignAccount {
     /// Devices that got their outcome in the last second.
     pub per_second: u64,
+    /// The same of the seconds before, the oldest first.
+    pub past: Vec<u64>,
     /// Shards that the node works on.
     pub shards: u64,
 }
@@ -69,6 +75,7 @@ impl From<ProviderReport> for ProviderAccount {
             accepted: report.totals.accepted,
             failed: report.totals.failed,
             per_second: report.per_second,
+            past: report.past,
             waiting: report.waiting + report.waiting_again,
             in_flight: report.in_flight,
             breaker: report.breaker,
@@ -82,7 +89,7 @@ impl From<ProviderReport> for ProviderAccount {
 
 impl From<CampaignReport> for CampaignAccount {
     fn from(report: CampaignReport) -> Self {
-        Self { per_second: report.per_second, shards: report.shards }
+        Self { per_second: report.per_second, past: report.past, shards: report.shards }
     }
 }
 
@@ -289,11 +296,9 @@ fn node_row(id: &str, node: &NodeAccount, here: &str) -> NodeRow {
 
 fn campaign_row(book: &Book, nodes: &BTreeMap<String, NodeAccount>) -> CampaignRow {
     let notification = &book.notification;
-    let of_it = |(id, node): (&String, &NodeAccount)| {
-        let account = node.campaigns.get(&notification.uuid)?;
-        Some((id.clone(), *account))
-    };
-    let accounts: Vec<_> = nodes.iter().filter_map(of_it).collect();
+    let uuid = &notification.uuid;
+    let of_it = nodes.iter().filter_map(|(id, node)| Some((id, node.campaigns.get(uuid)?)));
+    let accounts: Vec<_> = of_it.collect();
     let per_second: u64 = accounts.iter().map(|(_, account)| account.per_second).sum();
     let holders = accounts.into_iter().filter(|(_, account)| account.shards > 0);
     let settled = book.tally.settled();
@@ -314,7 +319,7 @@ fn campaign_row(book: &Book, nodes: &BTreeMap<String, NodeAccount>) -> CampaignR
         shards: ShardsRow {
             total: book.shards_total,
             done: book.shards_done,
-            by_node: holders.map(|(id, account)| (id, account.shards)).collect(),
+            by_node: holders.map(|(id, account)| (id.clone(), account.shards)).collect(),
         },
         rate_limit: notification.message.options.rate_limit,
     }

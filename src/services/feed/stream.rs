@@ -116,10 +116,13 @@ impl AppFeed {
         };
         let (picture, source) = (&picture, &*source);
         join_all(watched.into_iter().map(|(notification, topic)| async move {
-            topic.tell(match notification {
-                Some(uuid) => picture.of(uuid, source.actors_of(uuid).await),
-                None => picture.all(),
-            });
+            match notification {
+                Some(uuid) => {
+                    let status = picture.of(uuid, source.actors_of(uuid).await);
+                    topic.tell(status, picture.history_of(uuid));
+                }
+                None => topic.tell(picture.all(), picture.history()),
+            }
         }))
         .await;
     }
@@ -227,7 +230,7 @@ impl Watch {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::history::History, *};
 
     #[test]
     fn so_many_notifications_have_streams_and_those_left_make_room() {
@@ -260,17 +263,18 @@ mod tests {
     #[tokio::test]
     async fn a_watcher_that_fell_behind_goes_on_from_a_snapshot() {
         let topic = Arc::new(Topic::new());
-        topic.tell(json!({ "sent": 0 }));
+        let tell = |sent: u64| topic.tell(json!({ "sent": sent }), History::default());
+        tell(0);
         let mut watch = Watch::new(&topic, topic.join(None));
         let mut next = async || -> Value {
             let told = watch.next().await.expect("the stream goes on");
             serde_json::from_str(&told).expect("JSON")
         };
         assert_eq!(next().await["seq"], 1);
-        (1..=100).for_each(|sent| topic.tell(json!({ "sent": sent })));
+        (1..=100).for_each(tell);
         let told = next().await;
         assert_eq!((&told["type"], &told["status"]["sent"]), (&json!("snapshot"), &json!(100)));
-        topic.tell(json!({ "sent": 101 }));
+        tell(101);
         let told = next().await;
         assert_eq!((&told["type"], &told["seq"]), (&json!("delta"), &json!(102)));
         drop(topic);

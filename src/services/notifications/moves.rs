@@ -50,6 +50,11 @@ impl Moved {
         self.before != self.view.notification.status
     }
 
+    /// The state it was in.
+    pub fn was(&self) -> Status {
+        self.before
+    }
+
     /// What was done to it, for the audit log.
     pub fn action(&self) -> Action {
         match (self.before, self.view.notification.status) {

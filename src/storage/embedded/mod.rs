@@ -22,6 +22,7 @@ mod label_changes;
 mod labels;
 mod ledger;
 mod lock;
+mod notification_list;
 mod notification_row;
 mod notifications;
 mod page_rows;

@@ -51,6 +51,22 @@ pub(super) fn find_one(
     rows.next().or_failed(DOING)?.map(read_notification).transpose()
 }
 
+/// Every row of a query over [`COLUMNS`].
+pub(super) fn all(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Notification>> {
+    const DOING: &str = "list notifications";
+    let mut statement = connection.prepare_cached(sql).or_failed(DOING)?;
+    let mut rows = statement.query(values).or_failed(DOING)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().or_failed(DOING)? {
+        found.push(read_notification(row)?);
+    }
+    Ok(found)
+}
+
 /// A notification's number; not found where there is none.
 pub(super) fn number_of(connection: &Connection, uuid: NotificationId) -> Result<i64> {
     const DOING: &str = "look a notification up";

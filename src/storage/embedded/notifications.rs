@@ -1,14 +1,12 @@
 //! The role of the notification store.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 
 use super::{
     Embedded,
-    failure::OrFailed,
-    notification_row::{
-        COLUMNS, answered, find_one, insert, read_notification, remember, replace, report,
-    },
+    notification_list::list,
+    notification_row::{COLUMNS, all, answered, find_one, insert, remember, replace, report},
     work::Work,
 };
 use crate::{
@@ -18,9 +16,7 @@ use crate::{
         notification::Notification,
         tally::PlatformCounts,
     },
-    storage::{
-        Found, IdempotencyKey, NotificationField, NotificationQuery, NotificationStore, OrderBy,
-    },
+    storage::{Found, IdempotencyKey, NotificationQuery, NotificationStore},
 };
 
 #[async_trait]
@@ -147,69 +143,4 @@ fn update(
         remember(work, app, key, next.id, next.modified_at)?;
     }
     Ok(Some(next))
-}
-
-fn list(
-    connection: &Connection,
-    app: u32,
-    query: &NotificationQuery,
-) -> Result<Found<Notification>> {
-    const DOING: &str = "list notifications";
-    let statuses: Vec<u8> = query.statuses.iter().map(|status| status.number()).collect();
-    let mut filter = String::from("app = ?");
-    if !statuses.is_empty() {
-        let marks = vec!["?"; statuses.len()].join(", ");
-        filter.push_str(&format!(" AND status IN ({marks})"));
-    }
-    let values = || {
-        let statuses = statuses.iter().copied().map(i64::from);
-        std::iter::once(i64::from(app)).chain(statuses)
-    };
-    let count = format!("SELECT count(*) FROM notifications WHERE {filter}");
-    let total: i64 = connection
-        .prepare_cached(&count)
-        .and_then(|mut count| count.query_row(params_from_iter(values()), |row| row.get(0)))
-        .or_failed(DOING)?;
-    let order = order(&query.order_by);
-    let rows = format!(
-        "SELECT {COLUMNS} FROM notifications WHERE {filter} ORDER BY {order} LIMIT ? OFFSET ?"
-    );
-    let bound = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let stretch = [bound(query.size as u64), bound(query.start)];
-    let items = all(connection, &rows, params_from_iter(values().chain(stretch)))?;
-    Ok(Found { total: total.cast_unsigned(), items })
-}
-
-/// The keys as asked for, then the number, so that the order is the same every time.
-fn order(keys: &[OrderBy<NotificationField>]) -> String {
-    let mut order = String::new();
-    for key in keys {
-        let column = match key.field {
-            NotificationField::Id => "id",
-            NotificationField::Uuid => "uuid",
-            NotificationField::Title => "title",
-            NotificationField::Status => "status",
-            NotificationField::ScheduledAt => "scheduled_at",
-            NotificationField::CreatedAt => "created_at",
-            NotificationField::ModifiedAt => "modified_at",
-        };
-        order.push_str(column);
-        order.push_str(if key.descending { " DESC, " } else { ", " });
-    }
-    order + "id"
-}
-
-fn all(
-    connection: &Connection,
-    sql: &str,
-    values: impl rusqlite::Params,
-) -> Result<Vec<Notification>> {
-    const DOING: &str = "list notifications";
-    let mut statement = connection.prepare_cached(sql).or_failed(DOING)?;
-    let mut rows = statement.query(values).or_failed(DOING)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().or_failed(DOING)? {
-        found.push(read_notification(row)?);
-    }
-    Ok(found)
 }

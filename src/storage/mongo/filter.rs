@@ -147,7 +147,7 @@ fn values(test: &Test) -> Option<Values> {
         },
         // Nothing that is stored is longer, and the server refuses long patterns.
         Test::TextContains(part) if part.len() > MAX_TEXT_BYTES => return Some(Values::Nobody),
-        Test::TextContains(part) => doc! { "$regex": Bson::RegularExpression(literal(part)?) },
+        Test::TextContains(part) => doc! { "$regex": Bson::RegularExpression(literal(part, "")?) },
         Test::Bool(wanted) => doc! { "$eq": *wanted },
         Test::Exists | Test::TimeBefore(_) | Test::TimeAfter(_) | Test::TimeWithin(_) => {
             return None;
@@ -181,8 +181,9 @@ pub(super) fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-/// A pattern that matches this text and nothing else. A pattern cannot hold a NUL byte itself.
-fn literal(text: &str) -> Option<Regex> {
+/// A pattern that matches this text and nothing else, with these options. A pattern cannot hold a NUL
+/// byte itself.
+pub(super) fn literal(text: &str, options: &str) -> Option<Regex> {
     let mut pattern = String::with_capacity(text.len() * 2);
     for character in text.chars() {
         match character {
@@ -191,7 +192,7 @@ fn literal(text: &str) -> Option<Regex> {
             plain => pattern.push(plain),
         }
     }
-    Some(Regex { pattern: pattern.try_into().ok()?, options: String::new().try_into().ok()? })
+    Some(Regex { pattern: pattern.try_into().ok()?, options: options.to_owned().try_into().ok()? })
 }
 
 fn platforms(test: &Test, now: Timestamp) -> Document {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::{TryStreamExt, future::try_join};
 use mongodb::{
-    bson::{Document, doc},
+    bson::{Bson, Document, doc},
     options::ReturnDocument,
 };
 
@@ -11,6 +11,7 @@ use super::{
     Mongo,
     core::Core,
     failure::{OrFailed, is_duplicate},
+    filter::literal,
     notification_row::{
         answered, changing, find_by, find_one, read_counts, read_notification, write_counts,
         write_key, write_new,
@@ -166,6 +167,11 @@ async fn list(core: &Core, app: i32, query: &NotificationQuery) -> Result<Found<
     if !query.statuses.is_empty() {
         let statuses: Vec<i32> = query.statuses.iter().map(|s| s.number().into()).collect();
         filter.insert("status", doc! { "$in": statuses });
+    }
+    if !query.search.is_empty()
+        && let Some(title) = literal(&query.search, "i")
+    {
+        filter.insert("title", Bson::RegularExpression(title));
     }
     // The keys as asked for, then the number, so that the order is the same every time.
     let mut order = Document::new();

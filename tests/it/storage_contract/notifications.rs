@@ -101,7 +101,8 @@ pub async fn lists_are_filtered_sorted_and_cut(backend: &impl Backend) {
             .iter()
             .map(|(field, descending)| OrderBy { field: *field, descending: *descending })
             .collect();
-        let query = NotificationQuery { statuses: statuses.to_vec(), order_by, start, size };
+        let statuses = statuses.to_vec();
+        let query = NotificationQuery { statuses, order_by, start, size, search: String::new() };
         let found = stores.notifications.list(&app(), &query).await.expect("listed");
         (found.total, found.items.iter().map(|found| found.id).collect::<Vec<_>>())
     };
@@ -117,6 +118,46 @@ pub async fn lists_are_filtered_sorted_and_cut(backend: &impl Backend) {
     let numbered = stores.notifications.get_by_number(2).await.expect("answered");
     assert_eq!(numbered.map(|found| found.message.title).as_deref(), Some("a"));
     assert_eq!(stores.notifications.get_by_number(99).await.expect("answered"), None);
+}
+
+pub async fn titles_are_searched_in_whatever_case(backend: &impl Backend) {
+    let stores = backend.open().await;
+    let titles = [
+        "Spring sale",
+        "SPRING, the last day",
+        "Café 50% off",
+        "ÜBER_morgen",
+        "Стол (new)",
+        "plain",
+    ];
+    for title in titles {
+        let mut one = notification(&app(), None);
+        one.message.title = title.into();
+        one.status = if title.contains("last") { Status::Sent } else { Status::Draft };
+        create(&stores, one).await;
+    }
+    let mut elsewhere = notification(&fanfare::domain::ids::AppName::new("other"), None);
+    elsewhere.message.title = "Spring elsewhere".into();
+    create(&stores, elsewhere).await;
+    let search = async |search: &str, statuses: &[Status], start, size| {
+        let order_by = vec![OrderBy { field: NotificationField::Id, descending: true }];
+        let statuses = statuses.to_vec();
+        let query = NotificationQuery { statuses, search: search.into(), order_by, start, size };
+        let found = stores.notifications.list(&app(), &query).await.expect("listed");
+        (found.total, found.items.iter().map(|found| found.id).collect::<Vec<_>>())
+    };
+    assert_eq!(search("spring", &[], 0, 9).await, (2, vec![2, 1]));
+    assert_eq!(search("spring", &[], 1, 9).await, (2, vec![1]));
+    assert_eq!(search("spring", &[], 0, 1).await, (2, vec![2]));
+    assert_eq!(search("SPRING", &[Status::Sent], 0, 9).await, (1, vec![2]));
+    // Letters beyond ASCII, and what means something in patterns, are letters like any other.
+    for (text, number) in [("CAFÉ", 3), ("0% o", 3), ("über", 4), ("r_m", 4), ("стОЛ (N", 5)]
+    {
+        assert_eq!(search(text, &[], 0, 9).await, (1, vec![number]), "{text}");
+    }
+    for text in ["nowhere", ".*", "a%e", "plain\0", "^s", "r.m"] {
+        assert_eq!(search(text, &[], 0, 9).await, (0, vec![]), "{text}");
+    }
 }
 
 pub async fn reports_add_up_whatever_else_changes(backend: &impl Backend) {

@@ -46,6 +46,8 @@ fn written() -> Vec<Operation> {
         get("/notifications", "list_notifications", "The app's notifications")
             .scope("read")
             .query("status", "Only these states, numbers or names with commas.", text(None), "LAUNCHED,PAUSED")
+            .query("search", "Only with this text within the title, in whatever case; at most 200 characters.",
+                text(None), "ticket")
             .query("order_bys", "`id`, `uuid`, `title`, `status`, `scheduled_at`, `created_at`, `modified_at`; `-` \
                 before what runs downwards.", text(None), "-created_at,id")
             .query("start", "How many to pass over.", integer(None), 0)

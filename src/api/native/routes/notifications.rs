@@ -10,6 +10,7 @@ use super::Answer;
 use crate::{
     api::{
         ApiState,
+        extract::Params,
         native::{
             answer,
             request::{Body, Caller, IdempotencyHeader, OptionalBody, Query, Read, Send, Uuid},
@@ -43,6 +44,9 @@ const FIELDS: [(&str, NotificationField); 7] = [
     ("modified_at", NotificationField::ModifiedAt),
 ];
 
+/// Longest text to search titles for.
+const MAX_SEARCH_CHARS: usize = 200;
+
 /// `POST /notifications`: writes a DRAFT; safe to repeat with an `Idempotency-Key`.
 pub async fn create(
     caller: Caller<Send>,
@@ -60,9 +64,10 @@ pub async fn list(caller: Caller<Read>, state: Data<ApiState>, query: Query) -> 
     let mut params = query.0;
     let (start, size) = params.page()?;
     let statuses = params.words("status", Status::from_text)?;
+    let search = searched(&mut params)?;
     let order_by = params.order_bys(&FIELDS)?;
     params.finish()?;
-    let query = NotificationQuery { statuses, order_by, start, size };
+    let query = NotificationQuery { statuses, search, order_by, start, size };
     let found = state.services.notifications.list(caller.app(), &query).await?;
     let rows: Vec<_> = found.items.iter().map(NotificationJson::new).collect();
     Ok(answer::stretch(rows, found.total))
@@ -187,7 +192,16 @@ pub async fn failures(
     Ok(answer::stretch(rows, found.total))
 }
 
-fn platform(params: &mut crate::api::extract::Params) -> Result<Option<DevicePlatform>, Error> {
+/// Takes `search`, empty where it is left out.
+fn searched(params: &mut Params) -> Result<String, Error> {
+    let text = params.take("search")?.unwrap_or_default();
+    if text.chars().count() > MAX_SEARCH_CHARS {
+        return Err(Error::invalid("search", format!("is over {MAX_SEARCH_CHARS} characters")));
+    }
+    Ok(text)
+}
+
+fn platform(params: &mut Params) -> Result<Option<DevicePlatform>, Error> {
     let Some(text) = params.take("platform")? else { return Ok(None) };
     let wrong = || Error::invalid("platform", format!("must be {}", DevicePlatform::WHAT));
     DevicePlatform::from_text(&text).map(Some).ok_or_else(wrong)
@@ -198,8 +212,12 @@ async fn moved(caller: &Caller<Send>, moved: Moved) -> Answer {
     let notification = &moved.view.notification;
     if moved.is_new() {
         let scheduled_at = notification.scheduled_at.map(Timestamp::to_rfc3339);
-        let status = notification.status.name();
-        let details = json!({ "status": status, "scheduled_at": scheduled_at });
+        let (status, was) = (notification.status.name(), moved.was());
+        let mut details =
+            json!({ "status": status, "was": was.name(), "scheduled_at": scheduled_at });
+        if notification.launched_at.is_some() {
+            details["settled"] = moved.view.tally.settled().into();
+        }
         caller.note(moved.action(), notification.uuid, details).await;
     }
     shown(&moved.view)

@@ -159,7 +159,7 @@ async function auditing(tab) {
   }
   await tab.getByLabel("What", { exact: true }).selectOption("key.rotated");
   await showsNot(tab, "deleted the app");
-  await tab.locator("details summary").first().click();
+  await tab.getByRole("button", { name: "Details" }).first().click();
   await shows(tab, "in the console");
   const entries = await api("GET", "/audit?action=key.rotated", undefined, site.key);
   is(entries.length === 0, "an app sees the entries of another");

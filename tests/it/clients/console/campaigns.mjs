@@ -1,16 +1,19 @@
 // Campaigns from the list to their end: what the lists show, sending a draft, pausing, another rate, going on
 // and stopping, each told live; and the overview with its limits.
 
-import { api, inBrowser, is, settled, shows, showsNot, signIn, site, visit } from "./browser.mjs";
+import { api, inBrowser, is, overflows, picture, settled, shows, showsNot, signIn, site, violations, visit } from "./browser.mjs";
 
 await inBrowser(async (open) => {
   const tab = await open();
   await signIn(tab);
+  await remembersRates(tab);
   await lists(tab);
   await sends(tab);
   await conducts(tab);
+  await isInTheLog(tab);
   await limits(tab);
   await readsTheChart(tab);
+  await errs(tab);
 });
 
 function button(tab, name) {
@@ -33,17 +36,53 @@ async function lists(tab) {
   await shows(tab, "No campaign is in this state.");
   await button(tab, "Show all").click();
   await shows(tab, "See you tonight");
+  await searches(tab, names);
   await tab.keyboard.press("j");
   await tab.keyboard.press("Enter");
   await tab.waitForURL(/\/campaigns\/[0-9a-f-]{36}$/);
+  // Back, the row that was opened has the focus again.
+  const opened = tab.url().split("/").at(-1);
+  await tab.goBack();
+  await tab.waitForFunction((uuid) => document.activeElement.matches(`.row-link[href$="${uuid}"]`), opened);
+}
+
+/** By a part of the title, in whatever case; the address tells, and the states narrow it further. */
+async function searches(tab, names) {
+  await tab.keyboard.press("/");
+  await tab.keyboard.type("DOORS");
+  await tab.waitForFunction(() => [...document.querySelectorAll(".row-link")].map((row) => row.textContent).join() === "Doors open at eight");
+  await tab.waitForURL(/\?q=DOORS$/);
+  await tab.reload();
+  await settled(tab);
+  is((await names()).join() === "Doors open at eight", `after a reload: ${await names()}`);
+  await button(tab, "Drafts").click();
+  await shows(tab, "No campaign in this state has “DOORS” in its title.");
+  await button(tab, "Clear the search").click();
+  await shows(tab, "Last tickets");
+  await button(tab, "All").click();
+  await shows(tab, "Doors open at eight");
+  is(tab.url().endsWith("/campaigns"), `the address: ${tab.url()}`);
+  await tab.locator("main").focus();
+}
+
+/** A chart begins full: what was sent before anybody looked stands there. */
+async function remembersRates(tab) {
+  await visit(tab, "/");
+  const chart = tab.getByRole("slider", { name: /Pushes a second by provider/ });
+  await chart.waitFor();
+  await tab.waitForFunction(() => {
+    const line = document.querySelector(".chart-line")?.getAttribute("d") ?? "";
+    return line.split("L").length > 100;
+  });
 }
 
 async function sends(tab) {
-  const { total } = await api("POST", "/devices/-/:count", { conditions: (await api("GET", `/notifications/${site.draft}`)).conditions });
+  const { reachable } = await api("POST", "/devices/-/:count", { conditions: (await api("GET", `/notifications/${site.draft}`)).conditions });
   await visit(tab, `/campaigns/${site.draft}`);
   await state(tab, "Draft");
-  await button(tab, "Send").click();
-  await button(tab, `Send to ${total} devices`).click();
+  const reached = Object.values(reachable).reduce((all, devices) => all + devices, 0);
+  await button(tab, "Launch").click();
+  await button(tab, `Launch to ${reached} devices`).click();
   await state(tab, "Sent");
   await shows(tab, "from launch to the last outcome");
   await tab.locator(".timeline", { hasText: /Written.*Launched.*Sent/ }).waitFor();
@@ -66,10 +105,40 @@ async function conducts(tab) {
   await state(tab, "Sending");
   await button(tab, "Stop").click();
   await shows(tab, /will not get it\./);
-  await button(tab, "Stop it").click();
+  await button(tab, "Stop").last().click();
   await state(tab, "Stopped");
   await tab.locator(".timeline", { hasText: /Paused.*Rate changed to 2 a second.*Resumed.*Stopped for good/ }).waitFor();
   is((await api("GET", `/notifications/${site.sending}`)).status === 4, "a stopped campaign is not DELETED");
+}
+
+/** Stopping what was under way and deleting a draft are told apart. */
+async function isInTheLog(tab) {
+  const { uuid } = await api("POST", "/notifications", { title: "Never mind", body: "b" });
+  await api("PUT", `/notifications/${uuid}/status`, { status: "DELETED" });
+  await visit(tab, "/audit");
+  const entry = (text) => tab.getByRole("listitem").filter({ hasText: text }).first().waitFor();
+  await entry("deleted the draft Never mind.");
+  await entry(/stopped See you tonight after about \d+ devices?\./);
+  await visit(tab, `/campaigns/${uuid}`);
+  await tab.locator(".timeline", { hasText: /Written.*Deleted/ }).waitFor();
+}
+
+/** A campaign that stops by itself says why, what then, and where. */
+async function errs(tab) {
+  await api("PUT", "/devices", { external_id: "mailbox", push_token: "ana@example.com", send_platform: "EMAIL", device_platform: "WEB", tags: ["mail"] });
+  const draft = { title: "Letters", body: "b", conditions: { key: "@tag", operator: "str_eq", value: "mail" } };
+  const { uuid } = await api("POST", "/notifications", draft);
+  await api("POST", `/notifications/${uuid}/:launch`);
+  await visit(tab, `/campaigns/${uuid}`);
+  await state(tab, "Error");
+  const told = await tab.getByRole("alert").first().innerText();
+  is(told.startsWith("It stopped by itself: the app has no credentials for any matching platform. Once that is mended"), told);
+  await tab.locator(".timeline", { hasText: /Launched.*Stopped by an error/ }).waitFor();
+  is((await overflows(tab)) === false && (await violations(tab)).length === 0, "the page of a campaign in error is not for everybody");
+  await tab.screenshot({ path: picture("campaign-error") });
+  await button(tab, "Resume").waitFor();
+  await tab.getByRole("link", { name: "To the credentials" }).click();
+  await tab.waitForURL(/\/apps$/);
 }
 
 async function limits(tab) {

@@ -31,7 +31,7 @@ await inBrowser(async (open) => {
 /** What is missing is said where it is missing, and nothing is made. */
 async function missing(tab) {
   const before = (await api("GET", "/notifications?size=100")).length;
-  await tab.getByRole("button", { name: "Launch …" }).click();
+  await tab.getByRole("button", { name: "Launch", exact: true }).click();
   await shows(tab, "Enter a title.");
   await tab.getByLabel("Title").fill(TITLE);
   await tab.getByRole("textbox", { name: "Text" }).fill("See you tonight.");
@@ -152,7 +152,7 @@ async function leaving(tab) {
 
 /** A test goes to the chosen devices. */
 async function testing(tab) {
-  await tab.getByRole("button", { name: "Test", exact: true }).click();
+  await tab.getByRole("button", { name: "Send a test" }).click();
   await tab.getByRole("combobox", { name: /^Devices/ }).fill(site.reached);
   await tab.keyboard.press("Enter");
   await tab.getByRole("button", { name: "Send the test" }).click();
@@ -162,7 +162,7 @@ async function testing(tab) {
 
 /** The dialog says to how many; a lost answer and a double click launch once. */
 async function launching(tab) {
-  await tab.getByLabel("When it is launched").check();
+  await tab.getByLabel("At once").check();
   const { reachable } = await count((await api("GET", `/notifications/${uuid(tab)}`)).conditions);
   const reached = Object.values(reachable).reduce((all, devices) => all + devices, 0);
   let [launches, keys] = [0, new Set()];
@@ -174,8 +174,8 @@ async function launching(tab) {
     await route.fetch();
     return route.abort();
   });
-  await tab.getByRole("button", { name: "Launch …" }).click();
-  const dialog = tab.getByRole("dialog", { name: "Launch now?" });
+  await tab.getByRole("button", { name: "Launch", exact: true }).click();
+  const dialog = tab.getByRole("dialog", { name: "Launch this campaign?" });
   await dialog.getByText("can be reached").waitFor();
   is((await dialog.innerText()).includes(`${reached.toLocaleString("en")} can be reached`), await dialog.innerText());
   await tab.screenshot({ path: picture("compose-launch") });

@@ -7,6 +7,7 @@ await inBrowser(async (open) => {
   await signIn(tab);
   await finding(tab);
   await turning(tab);
+  await comingBack(tab);
   await changing(tab);
   await explaining(tab);
   await deleting(tab);
@@ -60,6 +61,25 @@ async function turning(tab) {
   await shows(tab, /^51–100 of/);
   await pages.getByRole("button").first().click();
   await shows(tab, /^1–50 of/);
+}
+
+/** Back from a device, and after a reload, the list stands where it was left. */
+async function comingBack(tab) {
+  await visit(tab, "/devices");
+  await rows(tab).nth(45).getByRole("link").click();
+  await tab.waitForURL(/\/devices\/[^?]+$/);
+  await settled(tab);
+  await tab.evaluate(() => scrollTo(0, 0));
+  await tab.goBack();
+  await rows(tab).nth(45).waitFor();
+  const stands = () => tab.waitForFunction(() => scrollY > 500);
+  await stands();
+  await tab.reload();
+  await rows(tab).nth(45).waitFor();
+  await stands();
+  // A page that is gone to anew begins at its top.
+  await tab.getByRole("link", { name: "Overview", exact: true }).click();
+  await tab.waitForFunction(() => scrollY === 0);
 }
 
 async function changing(tab) {

@@ -70,8 +70,8 @@ async function launches(tab) {
   const wide = { join_type: "OR", conditions: [made, { key: "@platform", operator: "str_in", value: ["ios", "android"] }] };
   await tab.keyboard.insertText(JSON.stringify(wide));
   await matching(tab, await count(wide));
-  await press(tab, "Launch …");
-  const dialog = tab.getByRole("dialog", { name: "Launch now?" });
+  await press(tab, "Launch");
+  const dialog = tab.getByRole("dialog", { name: "Launch this campaign?" });
   await dialog.getByText("can be reached").waitFor();
   await tabTo(tab, /^Launch to [0-9,]+ device/);
   await tab.keyboard.press("Enter");
