@@ -121,6 +121,7 @@ impl StopSignals {
 pub async fn assemble(settings: &Settings) -> anyhow::Result<(Stores, EngineHandle, TakenUp)> {
     let stores = open_stores(settings).await.map_err(told_once);
     let stores = stores.context("failed to open the store")?;
+    services::apps::refuse_removed_names(&stores, settings).await.map_err(told_once)?;
     // Before the engine starts: it goes on at once with the campaigns that it finds.
     let stored = services::apps::at_start(&stores, settings).await.map_err(told_once);
     let (stored, taken_up) = stored.context("failed to read the stored apps")?;
@@ -269,7 +270,10 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
     let bind = &settings.server.bind;
     let mut server = HttpServer::new(move || {
         let state = state.clone();
-        App::new().wrap(from_fn(api::observe)).configure(move |config| api::mount(config, &state))
+        App::new()
+            .wrap(from_fn(api::headers))
+            .wrap(from_fn(api::observe))
+            .configure(move |config| api::mount(config, &state))
     })
     .disable_signals()
     .shutdown_timeout(HTTP_SHUTDOWN_SECS)

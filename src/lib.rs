@@ -14,7 +14,8 @@
 //!    [`cluster`] (alone, that is all of them) and seats a shard's actor for each.
 //! 5. `engine/shard` asks for a credit and reads a page of devices from the store's index, in the
 //!    store's order. The credit comes back when the page is recorded: that bounds memory whatever the
-//!    audience's size.
+//!    audience's size. Pages that wait for nothing but a provider that is away are set aside, up to a
+//!    bound, so that the other providers go on.
 //! 6. `engine/sender`, one for each app and provider, begins the page's pushes as rates, window and
 //!    circuit breaker allow, each in a plain task, through a [`transport`].
 //! 7. A transport answers with data ([`domain::outcome::Answer`]); `engine/verdict` says what follows:

@@ -1,5 +1,7 @@
 // The live feed: one websocket for the page, its status kept up by merge patches, joined again after a cut.
 
+import { get } from './api.js';
+
 /** RFC 7396: what a patch makes of a value. The value itself is not changed. */
 export function merged(value, patch) {
   if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
@@ -16,6 +18,11 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 45_000;
 const ASK_MS = 20_000;
+// The key or the session has ended, or nothing was heard for long: the server closes with the same code.
+const REFUSED = 1008;
+
+/** Whether the server still knows who calls. Where it does not, the call tells those who wait for that. */
+const isSignedIn = () => get('/console/session').then(() => true, (error) => error.status !== 401);
 
 export class Feed {
   /** The status as last told; null before the first. */
@@ -74,7 +81,7 @@ export class Feed {
     if (this.#epoch && this.status) url.searchParams.set('resume', `${this.#epoch}.${this.#seq}`);
     const socket = (this.#socket = new WebSocket(url));
     socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
-    socket.onclose = () => this.#again(socket);
+    socket.onclose = ({ code }) => this.#again(socket, code);
     this.#expect(socket);
     this.#timers.push(setInterval(() => this.#send({ type: 'ping' }), ASK_MS));
   }
@@ -109,10 +116,12 @@ export class Feed {
     }
   }
 
-  #again(socket) {
-    if (this.#closed || socket !== this.#socket) return;
+  async #again(socket, code) {
+    const isOver = () => this.#closed || socket !== this.#socket;
+    if (isOver()) return;
     this.#clear();
     this.#tell('lost');
+    if (code === REFUSED && (!(await isSignedIn()) || isOver())) return;
     this.#timers.push(setTimeout(() => this.#join(), this.#wait * (0.5 + Math.random() / 2)));
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
   }

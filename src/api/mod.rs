@@ -4,7 +4,7 @@
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
 //! where in a body an error lies (`locate`), what an error becomes (`failure`), by which URL a request
 //! came (`origin`) and how often an address may register (`pace`) is shared; everything else is a
-//! dialect's own. `observe` goes around all of it and counts.
+//! dialect's own. `headers` goes around all of it and adds those that answers have in common, `observe` counts.
 
 mod auth;
 mod console;
@@ -14,6 +14,7 @@ mod engagelab;
 mod extract;
 mod failure;
 mod finish;
+mod headers;
 mod locate;
 mod metrics;
 mod moxie;
@@ -31,6 +32,7 @@ mod table;
 use actix_web::web::{self, ServiceConfig};
 
 pub use auth::BasicRefusal;
+pub use headers::headers;
 pub use observe::observe;
 pub use state::ApiState;
 

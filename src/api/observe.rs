@@ -111,7 +111,8 @@ pub async fn observe(
     answer
 }
 
-fn dialect_of(request: &HttpRequest) -> Dialect {
+/// Which API's an answer is.
+pub(super) fn dialect_of(request: &HttpRequest) -> Dialect {
     request.app_data().copied().unwrap_or(Dialect::Other)
 }
 

@@ -14,7 +14,7 @@ use crate::settings::ServerSettings;
 /// that callers reach the server. Where the settings say nothing, as the request itself says.
 pub fn urls(request: &HttpRequest, server: &ServerSettings) -> Vec<String> {
     let rest = request.uri().path_and_query().map_or("/", |rest| rest.as_str());
-    let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
+    let trusted = comes_from_proxy(request, server);
     let forwarded = |name| Some(first(request, name)?.to_owned()).filter(|_| trusted);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let authority = request.uri().authority().map(|authority| authority.as_str());
@@ -29,28 +29,45 @@ pub fn urls(request: &HttpRequest, server: &ServerSettings) -> Vec<String> {
 }
 
 /// Whether an `Origin` is the server's own: the name that the request was made by, which cookies are
-/// bound to, or the one that the settings or a trusted proxy say.
+/// bound to, or the one that the settings or a trusted proxy say; and the scheme, where one of these
+/// says it. Behind a proxy that ends TLS and does not say so, the scheme is not known.
 pub fn is_own(request: &HttpRequest, server: &ServerSettings, origin: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else { return false };
-    let public = server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
-    if public.is_some_and(|url| url.eq_ignore_ascii_case(origin)) {
-        return true;
+    let Some((scheme, authority)) = parts(origin) else { return false };
+    let is_it = |name: &str| name.eq_ignore_ascii_case(authority);
+    let public = server.public_url.as_deref().and_then(parts);
+    if let Some((known, _)) = public.filter(|(_, name)| is_it(name)) {
+        return known.eq_ignore_ascii_case(scheme);
     }
-    let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
-    let forwarded = first(request, "x-forwarded-host").filter(|_| trusted);
+    let forwarded = |name| first(request, name).filter(|_| comes_from_proxy(request, server));
+    if forwarded("x-forwarded-proto").and_then(scheme_of).is_some_and(|known| known != scheme) {
+        return false;
+    }
     let mut hosts = request.headers().get_all(HOST);
     let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
-    let names = [forwarded, host];
-    let is_it = |name: &str| name.eq_ignore_ascii_case(authority);
-    matches!(scheme, "http" | "https") && names.into_iter().flatten().any(is_it)
+    [forwarded("x-forwarded-host"), host].into_iter().flatten().any(is_it)
+}
+
+/// The scheme and the authority of an URL of the web.
+fn parts(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next().filter(|_| matches!(scheme, "http" | "https"))?;
+    Some((scheme, authority))
+}
+
+/// The scheme of pages that a proxy means: some name a websocket's.
+fn scheme_of(forwarded: &str) -> Option<&'static str> {
+    match forwarded.to_ascii_lowercase().as_str() {
+        "http" | "ws" => Some("http"),
+        "https" | "wss" => Some("https"),
+        _ => None,
+    }
 }
 
 /// Whether a request was made by HTTPS, as far as its `Origin`, a trusted proxy or the settings tell.
 pub fn is_secure(request: &HttpRequest, server: &ServerSettings) -> bool {
     let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    let trusted = request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server));
-    let forwarded = first(request, "x-forwarded-proto").filter(|_| trusted);
-    match (origin, forwarded) {
+    let forwarded = first(request, "x-forwarded-proto").and_then(scheme_of);
+    match (origin, forwarded.filter(|_| comes_from_proxy(request, server))) {
         (Some(origin), _) => origin.starts_with("https://"),
         (None, Some(scheme)) => scheme == "https",
         (None, None) => server.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
@@ -81,6 +98,10 @@ pub fn address(request: &HttpRequest, server: &ServerSettings) -> Option<IpAddr>
 fn first<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let value = request.headers().get(name)?.to_str().ok()?;
     value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
+}
+
+fn comes_from_proxy(request: &HttpRequest, server: &ServerSettings) -> bool {
+    request.peer_addr().is_some_and(|peer| is_trusted(peer.ip(), server))
 }
 
 fn is_trusted(peer: IpAddr, server: &ServerSettings) -> bool {
@@ -140,6 +161,7 @@ mod tests {
             .to_http_request();
         let (plain, trusting) = (settings(&[]), settings(&[("TRUSTED_PROXIES", "10.0.0.2")]));
         let public = settings(&[("PUBLIC_URL", "https://push.example.com/")]);
+        let own_name = settings(&[("PUBLIC_URL", "https://push:8080/fanfare")]);
         for (server, origin, own) in [
             (&plain, "http://push:8080", true),
             (&plain, "https://PUSH:8080", true),
@@ -152,8 +174,27 @@ mod tests {
             (&trusting, "https://api.example.com", true),
             (&public, "https://push.example.com", true),
             (&public, "http://push.example.com", false),
+            (&public, "https://push:8080", true),
+            (&trusting, "https://push:8080", true),
+            (&trusting, "http://push:8080", false),
+            (&trusting, "http://api.example.com", false),
+            (&own_name, "https://push:8080", true),
+            (&own_name, "http://push:8080", false),
         ] {
             assert_eq!(is_own(&request, server, origin), own, "{origin}");
+        }
+        // A proxy may name a websocket's scheme, or none of the web.
+        for (forwarded, origin, own) in [
+            ("wss", "https://push:8080", true),
+            ("ws", "https://push:8080", false),
+            ("h2c", "https://push:8080", true),
+        ] {
+            let request = TestRequest::default()
+                .insert_header(("host", "push:8080"))
+                .insert_header(("x-forwarded-proto", forwarded))
+                .peer_addr("10.0.0.2:9".parse().expect("an address"))
+                .to_http_request();
+            assert_eq!(is_own(&request, &trusting, origin), own, "{forwarded}");
         }
         assert!(!is_secure(&request, &plain));
         assert!(is_secure(&request, &trusting));

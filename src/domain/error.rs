@@ -93,7 +93,12 @@ impl Error {
 
     /// Too often.
     pub fn limited(retry_after: Duration) -> Self {
-        Self::new(ErrorKind::Limited { retry_after }, "too many requests")
+        Self::limited_because("too many requests", retry_after)
+    }
+
+    /// Too much at once.
+    pub fn limited_because(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        Self::new(ErrorKind::Limited { retry_after }, message)
     }
 
     /// Another node holds the shard now.

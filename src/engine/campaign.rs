@@ -157,6 +157,17 @@ impl CampaignRun {
         self.shards().iter().map(|desk| desk.lease()).collect()
     }
 
+    /// Whether a shard that this node works on has a stretch that was not gone over yet.
+    pub fn has_untried(&self) -> bool {
+        let untried = |desk: &Arc<ShardDesk>| desk.has_untried.load(Ordering::Relaxed);
+        self.shards().iter().any(|desk| !desk.has_ended() && desk.is_open() && untried(desk))
+    }
+
+    /// What the pages that this node has set aside weigh in memory, in outcomes.
+    pub fn weight_aside(&self) -> usize {
+        self.shards().iter().map(|desk| desk.weight_aside.load(Ordering::Relaxed)).sum()
+    }
+
     /// Its app.
     pub fn app(&self) -> &AppName {
         &self.notification.app
@@ -210,6 +221,10 @@ pub struct ShardDesk {
     pub generation: AtomicU64,
     /// Whether its actor has ended its work: done, halted, or the lease lost.
     pub ended: AtomicBool,
+    /// Whether some stretch of it was not gone over yet, as its actor last told.
+    pub has_untried: AtomicBool,
+    /// What its pages set aside weigh in memory, as its actor last told.
+    pub weight_aside: AtomicUsize,
     closed: AtomicBool,
     seated: AtomicBool,
     /// Until when the lease is ours without being renewed: milliseconds of [`clock_ms`].
@@ -226,6 +241,8 @@ impl ShardDesk {
             pages: Mutex::default(),
             generation: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            has_untried: AtomicBool::new(true),
+            weight_aside: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             seated: AtomicBool::new(false),
             held_until_ms: AtomicU64::new(held_until.map_or(u64::MAX, clock_ms)),

@@ -4,6 +4,7 @@
 //! The actor decides; reading and recording run in spawned tasks whose results come back as messages.
 //! What is in flight lies on its [`ShardDesk`], so that its next generation finds it there.
 
+mod aside;
 mod progress;
 
 use std::{
@@ -327,6 +328,7 @@ impl Handler<ProgressLoaded> for ShardActor {
             }
         }
         self.progress = Some(progress);
+        self.look_aside();
         self.go_on(ctx);
     }
 }
@@ -405,13 +407,14 @@ impl Handler<PageRecorded> for ShardActor {
     fn handle(&mut self, recorded: PageRecorded, ctx: &mut Context<Self>) {
         self.recording = false;
         let after = recorded.record.span.after;
+        let over = recorded.settled.then(|| self.parts.desk.pages().remove(&after)).flatten();
         if let Some(progress) = &mut self.progress {
-            progress.recorded(&recorded.record);
+            match &over {
+                Some(page) => progress.left(recorded.record, page.waits_for()),
+                None => progress.recorded(&recorded.record),
+            }
         }
-        if recorded.settled {
-            let page = self.parts.desk.pages().remove(&after);
-            self.trace(page.as_deref());
-        }
+        self.trace(over.as_deref());
         self.go_on(ctx);
     }
 }
@@ -431,6 +434,7 @@ impl Handler<Look> for ShardActor {
         for page in pages.iter().filter(|page| page.is_dirty() || page.is_settled()) {
             self.queue_record(page.span.after);
         }
+        self.look_aside();
         self.go_on(ctx);
     }
 }
@@ -445,6 +449,7 @@ impl Handler<Probe> for ShardActor {
             "cursor": self.progress.as_ref().map(Progress::cursor),
             "pages_in_flight": pages.len(),
             "devices_in_flight": pages.iter().sum::<usize>(),
+            "pages_aside": self.progress.as_ref().map(Progress::pages_aside),
             "reading": self.reading,
             "recording": self.recording,
             "to_record": self.to_record.len(),

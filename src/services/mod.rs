@@ -129,7 +129,10 @@ impl Services {
             tenants: Tenants::new(stores.clone(), engine.clone(), secret, model),
             tags: Tags::new(stores.clone(), Quotas::default()),
             tokens: Tokens::new(stores.clone()),
-            sessions: Sessions::new(stores.clone()),
+            sessions: match engine.node_lifetime() {
+                Some(_) => Sessions::among_nodes(stores.clone()),
+                None => Sessions::new(stores.clone()),
+            },
             feed: Feed::new(stores.clone(), engine.clone()),
             status: StatusReport::new(stores, engine),
         }

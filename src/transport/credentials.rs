@@ -28,13 +28,28 @@ impl CredentialError {
     }
 }
 
+/// Longest credentials, in bytes: many times what a key, or a certificate with its chain, takes.
+const LONGEST: usize = 64 * 1024;
+
 /// The contents of the file that the setting names, or what stands in its place.
 pub(super) fn contents(
     key: &'static str,
     path: &Path,
     inline: Option<&Secret>,
 ) -> Result<Vec<u8>, CredentialError> {
-    inline.map_or_else(|| read_file(key, path), |inline| Ok(inline.expose().as_bytes().to_vec()))
+    let contents = match inline {
+        Some(inline) => inline.expose().as_bytes().to_vec(),
+        None => read_file(key, path)?,
+    };
+    if contents.len() > LONGEST {
+        return Err(CredentialError::new(key, format!("has more than {LONGEST} bytes")));
+    }
+    Ok(contents)
+}
+
+/// Whether a text is 1 to `most` visible ASCII characters.
+pub(super) fn is_word(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The contents of the file that the setting names.

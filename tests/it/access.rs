@@ -1,9 +1,7 @@
 //! Stored apps and keys on real servers: credentials that are given through the API send campaigns,
 //! nodes of one store share keys, sessions and apps, and no secret is found where it must not be.
 
-use std::{
-    collections::BTreeMap, io::Write, net::TcpStream, os::fd::AsRawFd, path::Path, time::Duration,
-};
+use std::{io::Write, net::TcpStream, os::fd::AsRawFd, path::Path, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fanfare::{
@@ -18,78 +16,17 @@ use fanfare::{
 use serde_json::{Value, json};
 
 use crate::support::{
+    caller::Caller,
     house::{House, SENT, total},
     mongod::Mongod,
     nodes::Nodes,
     stores::{Backend, EmbeddedBackend},
 };
 
-const OPERATOR: &str = "a-test-looks-at-its-nodes";
 const SETTINGS: &str = "[internal]\nkeys = [\"a-test-looks-at-its-nodes\"]\n\
     sealing_secret = \"sealed-for-a-test-alone\"\n";
 const APNS_TOKEN: &str = "00aa11bb22cc33dd44ee55ff00aa11bb22cc33dd44ee55ff00aa11bb22cc33dd";
 const FCM_TOKEN: &str = "a-token-of-a-stored-app";
-
-/// A server's API, with whatever headers.
-struct Caller {
-    agent: ureq::Agent,
-    base: String,
-    headers: BTreeMap<String, String>,
-}
-
-impl Caller {
-    fn new(base: &str, headers: &[(&str, &str)]) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build();
-        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Self { agent: config.into(), base: base.to_owned(), headers: headers.collect() }
-    }
-
-    fn operator(base: &str) -> Self {
-        Self::new(base, &[("X-Server-Key", OPERATOR)])
-    }
-
-    fn with_key(base: &str, secret: &str) -> Self {
-        Self::new(base, &[("Authorization", &format!("Bearer {secret}"))])
-    }
-
-    /// Status, `Set-Cookie` up to its attributes, body.
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String, Value) {
-        let uri = format!("{}{path}", self.base);
-        let mut request = ureq::http::Request::builder().method(method).uri(uri);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let answer = match body {
-            Some(body) => self.agent.run(request.body(body.to_string()).expect("a request")),
-            None => self.agent.run(request.body(()).expect("a request")),
-        };
-        let mut answer = answer.expect("the server answers");
-        let cookie = answer.headers().get("set-cookie").and_then(|set| set.to_str().ok());
-        let cookie = cookie.and_then(|set| set.split(';').next()).unwrap_or_default().to_owned();
-        let text = answer.body_mut().read_to_string().expect("text");
-        (answer.status().as_u16(), cookie, serde_json::from_str(&text).unwrap_or(Value::Null))
-    }
-
-    fn status(&self, method: &str, path: &str) -> u16 {
-        self.ask(method, path, None).0
-    }
-
-    /// What the envelope holds, of an answer that is a success.
-    fn done(&self, method: &str, path: &str, body: &Value) -> Value {
-        let (status, _, mut answer) = self.ask(method, path, Some(body));
-        assert_eq!(status, 200, "{method} {path}: {answer}");
-        answer["result"].take()
-    }
-
-    fn shown(&self, path: &str) -> Value {
-        let (status, _, mut answer) = self.ask("GET", path, None);
-        assert_eq!(status, 200, "{path}: {answer}");
-        answer["result"].take()
-    }
-}
 
 /// What the configuration of the gateways' app says of this.
 fn configured(gateways: &Gateways, key: &str) -> String {
@@ -327,6 +264,26 @@ fn a_check_says_what_the_provider_thinks_of_the_credentials() {
         answer["reason"].as_str().is_some_and(|told| told.starts_with("private_key: ")),
         "{answer}"
     );
+    for (field, wrong) in [
+        ("topic", "com/example"),
+        ("topic", &"t".repeat(300)),
+        ("key_id", "short"),
+        ("team_id", "ABCDE1234\n"),
+        ("private_key", &"k".repeat(100_000)),
+    ] {
+        let mut given = apns(&house.gateways, "ABCDE12345");
+        given[field] = json!(wrong);
+        let (status, _, answer) = operator.ask("PUT", "/apps/wrong/providers/apns", Some(&given));
+        assert_eq!(status, 400, "{field}");
+        let told = answer["reason"].as_str().unwrap_or_default();
+        assert!(told.starts_with(&format!("{field}: ")), "{told}");
+    }
+    let mut account = fcm(&house.gateways);
+    account["service_account"]["client_email"] = json!("nobody");
+    let (status, _, answer) = operator.ask("PUT", "/apps/wrong/providers/fcm", Some(&account));
+    assert_eq!(status, 400);
+    let told = answer["reason"].as_str().unwrap_or_default();
+    assert!(told.starts_with("service_account: client_email "), "{told}");
     assert_eq!(operator.shown("/apps/wrong")["providers"], json!([]), "nothing was changed");
     let (status, _, answer) =
         operator.ask("PUT", "/apps/wrong/providers/fcm", Some(&json!({ "service_account": {} })));
@@ -389,6 +346,20 @@ fn nodes_share_what_is_stored(mongod: &Mongod) {
         (here.status("GET", "/notifications") == 401).then_some(())
     });
 
+    for round in 0..5 {
+        let key = json!({ "name": format!("spent {round}"), "scopes": ["admin"] });
+        let made = operator.done("POST", "/apps/stored/keys", &key);
+        let spent = Caller::with_key(&second, made["secret"].as_str().expect("a secret"));
+        nodes.wait("the key at the other node", || {
+            (spent.status("GET", "/apps/stored") == 200).then_some(())
+        });
+        let path = format!("/apps/stored/keys/{}", made["id"].as_str().expect("an id"));
+        assert_eq!(operator.status("DELETE", &path), 200);
+        let another = json!({ "name": format!("by a spent one {round}"), "scopes": ["admin"] });
+        let (status, ..) = spent.ask("POST", "/apps/stored/keys", Some(&another));
+        assert_eq!(status, 401, "a key that was revoked a moment ago makes no other");
+    }
+
     assert_eq!(operator.status("DELETE", "/apps/stored"), 200);
     nodes.wait("the end of the app at the other node", || {
         (elsewhere.status("GET", "/apps") == 401).then_some(())
@@ -416,5 +387,10 @@ async fn a_session_lasts_as_long_as_it_is_used() {
     assert!(used.was_begun_with(&digest_of(b"secret")));
     assert_eq!(used.expires_at, almost.plus(LIFETIME), "prolonged by its use");
     assert!(found(almost.plus(LIFETIME)).await.is_none(), "over");
+    let session = sessions.begin(&key, &digest_of(b"secret"), false, start).await.expect("begun");
+    let seen = sessions.look(session.token(), almost).await.expect("answered").expect("not over");
+    assert_eq!(seen.expires_at, start.plus(LIFETIME), "to look is no use");
+    let over = sessions.find(session.token(), start.plus(LIFETIME)).await.expect("answered");
+    assert!(over.is_none(), "it was not prolonged");
     assert!(sessions.find("no such token", start).await.expect("answered").is_none());
 }

@@ -1,12 +1,16 @@
 //! The feed, seen by a websocket client while campaigns run: what it is told adds up to what `GET
 //! /status` says, the slow skip and hold nothing back, and nobody sees another app.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
+    caller::Caller,
     house::{House, SENT, expected, settled, total},
     mongod::Mongod,
     nodes::{DEVICES, LIMITS, Nodes},
@@ -15,8 +19,13 @@ use crate::support::{
 };
 
 const SETTINGS: &str = "[limits]\nfcm_per_second = 0\nsave_interval_ms = 200\npage_size = 200\n";
-/// Snapshots that a sleeper asks for: far more, together, than sockets hold.
-const ASKED: u64 = 400;
+/// Snapshots that a sleeper asks for: as many as it is told of one after the other.
+const ASKED: u64 = 30;
+/// Notifications of an app that can be watched at once.
+const MOST_WATCHED: usize = 50;
+/// How long what is to be seen within a second or two may take on a busy machine.
+const SOON: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Devices of the smaller campaigns.
 const FEW: usize = 4_000;
 
@@ -216,9 +225,9 @@ async fn pings_are_answered_and_a_server_that_ends_says_so() {
     let server = house.server.take().expect("running");
     let ended = tokio::task::spawn_blocking(move || server.terminate());
     assert_eq!(watcher.end().await, Some(1001));
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     assert_eq!(ended.await.expect("no panic").expect("ended"), Some(0));
-    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "watchers hold nothing up");
+    assert!(begun.elapsed() < Duration::from_secs(10), "watchers hold nothing up");
 }
 
 /// Two apps with keys, and the headers that show one.
@@ -295,8 +304,9 @@ async fn pages_of_other_sites_are_refused() {
 async fn watchers_that_do_not_read_hold_nothing_back() {
     let house = house();
     house.register(FEW);
-    for _ in 0..40 {
-        let later = json!({"title": "t".repeat(500), "scheduled_at": "2999-01-01T00:00:00Z"});
+    for _ in 0..49 {
+        // Long ones, so that the snapshots are far more, together, than sockets hold.
+        let later = json!({"title": "😀".repeat(700), "scheduled_at": "2999-01-01T00:00:00Z"});
         house.launch(&house.create(&later));
     }
     let mut sleepers = join_all((0..4).map(|_| watch(&house, ""))).await;
@@ -316,12 +326,132 @@ async fn watchers_that_do_not_read_hold_nothing_back() {
     assert!(last - first < due_ms * 3 / 2, "{} ms for what is due in {due_ms}", last - first);
     // They wake up, read what they asked for, and see how it ended.
     for sleeper in &mut sleepers {
-        while sleeper.counts["hello"] <= ASKED {
+        let answered = |sleeper: &Watcher| {
+            sleeper.counts["hello"] + sleeper.counts.get("error").copied().unwrap_or(0)
+        };
+        while answered(sleeper) <= ASKED {
             sleeper.hear().await;
         }
         sleeper.until("its end", |status| is_sent(status, &uuid)).await;
         assert_eq!(settled(campaign(&sleeper.status, &uuid)), expected(FEW));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_notifications_of_an_app_are_watched_at_once() {
+    let server = two_apps();
+    let base = format!("http://{}", server.address());
+    let mut watchers = Vec::new();
+    for n in 0..MOST_WATCHED {
+        let uuid = create(&server, ONE, &n.to_string());
+        let watched = Watcher::join(&base, &format!("?notification={uuid}"), &[ONE]).await;
+        watchers.push((uuid, watched.expect("joined")));
+    }
+    let query = format!("?notification={}", create(&server, ONE, "one too many"));
+    let joined = async |query: &str, key| Watcher::join(&base, query, &[key]).await;
+    assert_eq!(joined(&query, ONE).await.err(), Some(429));
+    let same = format!("?notification={}", watchers[0].0);
+    drop(joined(&same, ONE).await.expect("it is watched already"));
+    let others = format!("?notification={}", create(&server, TWO, "theirs"));
+    drop(joined(&others, TWO).await.expect("another app's watchers are its own"));
+    let mut all = joined("", ONE).await.expect("all of the app can be watched");
+    let too_many = query.strip_prefix("?notification=").expect("it begins so");
+    all.say(&json!({"type": "watch", "notification": too_many})).await;
+    let told = tokio::time::timeout(PATIENCE, all.until_told("error")).await.expect("in time");
+    assert!(told["reason"].as_str().expect("a reason").starts_with("50 notifications"), "{told}");
+    all.until_told("delta").await;
+    drop(watchers.pop());
+    // As soon as the server has seen that one is gone, there is room.
+    let room = async {
+        while joined(&query, ONE).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, room).await.expect("room in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_elsewhere_too_often_is_told() {
+    let server = two_apps();
+    let base = format!("http://{}", server.address());
+    let mut watcher = Watcher::join(&base, "", &[ONE]).await.expect("joined");
+    for _ in 0..40 {
+        watcher.say(&json!({"type": "watch", "notification": null})).await;
+    }
+    let told = tokio::time::timeout(PATIENCE, watcher.until_told("error")).await;
+    let told = told.expect("told in time");
+    assert!(told["reason"].as_str().expect("a reason").contains("`watch` messages"), "{told}");
+    assert_eq!(watcher.counts["hello"], 31, "the first, and those within the pace");
+    watcher.say(&json!({"type": "ping"})).await;
+    watcher.until_told("pong").await;
+    watcher.until_told("delta").await;
+}
+
+/// Begins a session; its cookie, and what its changes must carry.
+fn sign_in(server: &Server, secret: &str) -> (String, String) {
+    let body = json!({"key": secret}).to_string();
+    let answer = server.send("POST", "/console/session", &BTreeMap::new(), Some(body.into()));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let cookie = answer.headers["set-cookie"].split(';').next().expect("a cookie").to_owned();
+    (cookie, answer.body["result"]["csrf"].as_str().expect("a word").to_owned())
+}
+
+fn headers(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_what_admitted_it() {
+    let server = two_apps();
+    let base = format!("http://{}", server.address());
+    let (cookie, csrf) = sign_in(&server, "0123456789abcdef");
+    let (other, _) = sign_in(&server, "0123456789abcdef");
+    let signed_in = async |cookie: &str| Watcher::join(&base, "", &[("cookie", cookie)]).await;
+    let mut watcher = signed_in(&cookie).await.expect("joined");
+    let mut stays = signed_in(&other).await.expect("joined");
+    let out = headers(&[("Cookie", &cookie), ("X-CSRF-Token", &csrf)]);
+    let begun = Instant::now();
+    assert_eq!(server.send("DELETE", "/console/session", &out, None).status, 200);
+    assert_eq!(watcher.end().await, Some(1008));
+    assert!(begun.elapsed() < SOON, "signed out for {:?}", begun.elapsed());
+    stays.until_told("delta").await;
+
+    let admin = headers(&[("Authorization", ONE.1)]);
+    let key = json!({"name": "watcher", "scopes": ["read"]}).to_string();
+    let made = server.send("POST", "/apps/one/keys", &admin, Some(key.into()));
+    let text = |field: &str| made.body["result"][field].as_str().expect("text").to_owned();
+    let (id, secret) = (text("id"), text("secret"));
+    let (cookie, _) = sign_in(&server, &secret);
+    let bearer = format!("Bearer {secret}");
+    let by_key = Watcher::join(&base, "", &[("authorization", &bearer)]).await;
+    let mut ending = [by_key.expect("joined"), signed_in(&cookie).await.expect("joined")];
+    let begun = Instant::now();
+    assert_eq!(server.send("DELETE", &format!("/apps/one/keys/{id}"), &admin, None).status, 200);
+    for watcher in &mut ending {
+        assert_eq!(watcher.end().await, Some(1008));
+    }
+    assert!(begun.elapsed() < SOON, "revoked for {:?}", begun.elapsed());
+    stays.until_told("delta").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_its_session_at_other_nodes_too() {
+    let mongod = Mongod::shared().await;
+    let database = format!("feed_{}", uuid::Uuid::new_v4().simple());
+    let nodes = Nodes::start(&mongod.uri(&database), 2, LIMITS);
+    let base = |node: usize| nodes.nodes[node].as_ref().expect("running").base().to_owned();
+    let caller = |headers: &[(&str, &str)]| Caller::new(&base(0), headers);
+    let key = json!({"key": nodes.gateways.secret});
+    let (status, cookie, answer) = caller(&[]).ask("POST", "/console/session", Some(&key));
+    assert_eq!(status, 200);
+    let csrf = answer["result"]["csrf"].as_str().expect("a word");
+    let watcher = Watcher::join(&base(1), "", &[("cookie", &cookie)]).await;
+    let mut watcher = watcher.expect("joined");
+    let begun = Instant::now();
+    let out = caller(&[("Cookie", &cookie), ("X-CSRF-Token", csrf)]);
+    assert_eq!(out.status("DELETE", "/console/session"), 200);
+    assert_eq!(watcher.end().await, Some(1008));
+    assert!(begun.elapsed() < SOON, "signed out for {:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

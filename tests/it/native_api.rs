@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write,
+    io::{Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -12,6 +12,12 @@ use crate::support::{mongod::Mongod, server::Server, wire_case};
 #[test]
 fn every_wire_case_answers_as_written() {
     let wrong = wire_case::run_all("native", BTreeMap::new);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_page_answers_as_written() {
+    let wrong = wire_case::run_all("pages", BTreeMap::new);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -97,4 +103,23 @@ fn half_a_body_does_not_hold_up_the_end() {
     let asked = Instant::now();
     assert!(server.terminate().success());
     assert!(asked.elapsed() < Duration::from_secs(22), "it took {:?}", asked.elapsed());
+}
+
+#[test]
+fn no_answer_says_a_header_of_its_own_twice() {
+    let server = Server::start(&BTreeMap::new());
+    for path in ["/notifications", "/console/session", "/console/", "/docs", "/openapi.json"] {
+        let mut stream = TcpStream::connect(server.address()).expect("connected");
+        let host = server.address();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("answered");
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, _) = answer.split_once("\r\n\r\n").expect("a head");
+        for name in ["x-content-type-options: ", "cache-control: "] {
+            let lines = head.lines().filter(|line| line.to_ascii_lowercase().starts_with(name));
+            assert_eq!(lines.count(), 1, "{path}: {name}\n{head}");
+        }
+    }
 }

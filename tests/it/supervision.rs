@@ -21,6 +21,7 @@ use fanfare::{
     settings::Settings,
     storage::Stores,
 };
+use serde_json::json;
 
 use crate::support::house::program;
 
@@ -75,10 +76,38 @@ async fn crash_everything(stores: &Stores, engine: &EngineHandle, id: Notificati
             assert!(engine.crash(kind).await > 0, "no {kind} to crash");
         }
     }
+    until("the last restart", async || engine.state().await.restarts >= 12).await;
+}
+
+/// Crashes the shards while FCM is away and pages that wait for it are set aside.
+async fn crash_shards_with_pages_aside(gateways: &Gateways, engine: &EngineHandle) {
+    gateways.set_faults(&json!({"fcm": {"refuse": true}, "apns": {}})).expect("away");
+    for _ in 0..3 {
+        until("pages set aside", async || {
+            let state = engine.state().await;
+            let aside = state.actors.values().filter_map(|actor| actor["pages_aside"].as_u64());
+            aside.sum::<u64>() >= 5
+        })
+        .await;
+        assert!(engine.crash("shard").await > 0, "no shard to crash");
+    }
+    gateways.set_faults(&json!({})).expect("back");
 }
 
 #[test]
 fn a_panic_of_any_actor_loses_and_repeats_nothing() {
+    sent_in_spite_of(async |_, stores, engine, id| crash_everything(stores, engine, id).await);
+}
+
+#[test]
+fn a_panic_of_shards_loses_and_repeats_nothing_of_what_they_had_set_aside() {
+    sent_in_spite_of(async |gateways, _, engine, _| {
+        crash_shards_with_pages_aside(gateways, engine).await;
+    });
+}
+
+/// Sends a campaign, and has this happen meanwhile. Every device is pushed to once.
+fn sent_in_spite_of(trouble: impl AsyncFnOnce(&Gateways, &Stores, &EngineHandle, NotificationId)) {
     let directory = tempfile::tempdir().expect("a directory");
     let gateways =
         Gateways::start(program(), directory.path(), &["--latency-ms", "5"]).expect("gateways");
@@ -96,7 +125,7 @@ fn a_panic_of_any_actor_loses_and_repeats_nothing() {
         let notification =
             stores.notifications.create(launched(&app), None).await.expect("created");
         engine.nudge();
-        crash_everything(&stores, &engine, notification.uuid).await;
+        trouble(&gateways, &stores, &engine, notification.uuid).await;
         until("SENT", async || {
             let now = stores.notifications.get(None, notification.uuid).await.expect("answered");
             now.expect("there").status == Status::Sent
@@ -104,7 +133,6 @@ fn a_panic_of_any_actor_loses_and_repeats_nothing() {
         .await;
         let tally = stores.ledger.tally(notification.uuid).await.expect("a tally");
         assert_eq!((tally.accepted.total(), tally.failed.total()), (DEVICES as u64, 0));
-        assert!(engine.state().await.restarts >= 12);
     });
 
     let mut text = String::new();

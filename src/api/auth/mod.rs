@@ -2,12 +2,13 @@
 //!
 //! `keyring` holds the keys and reads those that headers show, `session` the cookies of the console,
 //! `csrf` what a request with a cookie must carry besides, `strangers` keeps an installation without keys
-//! to its own machine. A caller proves who it is ([`identity`]); then it is settled on which app it acts
+//! to its own machine, `standing` is for what lasts longer than a request. A caller proves who it is ([`identity`]); then it is settled on which app it acts
 //! ([`caller`]).
 
 mod csrf;
 mod keyring;
 mod session;
+mod standing;
 mod strangers;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use actix_web::{HttpRequest, http::header::UPGRADE, web};
 pub use csrf::check_origin;
 pub use keyring::{BasicRefusal, Keyring, SERVER_KEY};
 pub use session::{clearing_cookie, of_cookie, setting_cookie};
+pub use standing::Standing;
 pub use strangers::refuse as refuse_strangers;
 
 use super::ApiState;
@@ -33,7 +35,12 @@ const NAMED_APP: &str = "X-Fanfare-App";
 /// the app in `X-Fanfare-App`, a websocket in the query, `app=`; without keys there is one to mean.
 pub async fn caller(request: &HttpRequest, state: &ApiState) -> Result<Arc<Principal>> {
     let identity = identity(request, state).await?;
-    let named = named_app(request, state, &identity)?;
+    acting(request, state, &identity)
+}
+
+/// A caller on the app that it means.
+fn acting(request: &HttpRequest, state: &ApiState, identity: &Identity) -> Result<Arc<Principal>> {
+    let named = named_app(request, state, identity)?;
     let missing = || Error::invalid(NAMED_APP, "is missing: an operator says on which app it acts");
     let only = || state.keyring.open().and_then(|open| open.home.clone());
     let app = named.or_else(|| identity.home.clone()).or_else(only).ok_or_else(missing)?;
@@ -42,17 +49,20 @@ pub async fn caller(request: &HttpRequest, state: &ApiState) -> Result<Arc<Princ
 
 /// Who calls, whatever it acts on.
 pub async fn identity(request: &HttpRequest, state: &ApiState) -> Result<Arc<Identity>> {
-    let keyring = &state.keyring;
-    keyring.admit(request.headers())?;
-    if let Some(shown) = keyring.shown(request.headers())? {
-        return Ok(shown);
-    }
-    if let Some(open) = keyring.open() {
-        return Ok(open.clone());
+    if let Some(known) = shown_or_open(request, state)? {
+        return Ok(known);
     }
     let session = of_cookie(request, state).await?;
     let (_, identity) = session.ok_or_else(missing_key)?;
     Ok(Arc::new(identity))
+}
+
+/// Who calls by a key that the request shows, or without one where calls need none.
+fn shown_or_open(request: &HttpRequest, state: &ApiState) -> Result<Option<Arc<Identity>>> {
+    let keyring = &state.keyring;
+    keyring.admit(request.headers())?;
+    let shown = keyring.shown(request.headers())?;
+    Ok(shown.or_else(|| keyring.open().cloned()))
 }
 
 /// The app that a request names, if it names one: the caller's own, or for an operator any that there is.

@@ -1,5 +1,7 @@
 //! The cookies of the console: whose a request's is, and how one is set.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, http::header::COOKIE};
 
 use super::csrf;
@@ -25,20 +27,30 @@ pub async fn of_cookie(
     let Some(session) = state.services.sessions.find(token, Timestamp::now()).await? else {
         return Ok(None);
     };
-    let holder = || state.keyring.holder(session.key(), |secret| session.was_begun_with(secret));
-    let mut known = holder();
+    let mut known = holder(&session, state);
     if known.is_none() {
         // Another node may have made the key a moment ago.
         state.services.apps.follow().await?;
-        known = holder();
+        known = holder(&session, state);
     }
-    let Some(holder) = known else {
+    let Some(known) = known else {
         state.services.sessions.end(&session).await?;
         return Ok(None);
     };
     csrf::check(request, &state.server, &session)?;
-    let identity = Identity { via: Via::Session, ..Identity::clone(&holder) };
+    let identity = Identity { via: Via::Session, ..Identity::clone(&known) };
     Ok(Some((session, identity)))
+}
+
+/// The session that a request's cookie names; to look is no use of it.
+pub(super) async fn seen(request: &HttpRequest, state: &ApiState) -> Result<Option<Session>> {
+    let Some(token) = token(request) else { return Ok(None) };
+    state.services.sessions.look(token, Timestamp::now()).await
+}
+
+/// Who a session is of, by the keys that this node knows.
+pub(super) fn holder(session: &Session, state: &ApiState) -> Option<Arc<Identity>> {
+    state.keyring.holder(session.key(), |secret| session.was_begun_with(secret))
 }
 
 /// The value of the cookie; of several, the first, which is the one of the longest path.

@@ -109,8 +109,10 @@ const WEBSOCKET: &str = "A websocket of text messages in JSON. The server says `
     `snapshot` with a whole status and the `history` of its rates (`rates` by provider, `campaigns` by UUID: a number for \
     each of the last 120 seconds, the oldest first, from the first that is not 0), then `delta` with a JSON merge patch (RFC 7396) against the status of the \
     number before; a watcher that does not keep up gets a snapshot instead. The client may say \
-    `{\"type\": \"watch\", \"notification\": UUID or null}` and `{\"type\": \"ping\"}`. The server sends ping \
-    frames every 15 seconds, and closes what is silent for 45.";
+    `{\"type\": \"watch\", \"notification\": UUID or null}`, 30 times within 10 seconds at the most, and \
+    `{\"type\": \"ping\"}`. What is refused is answered with `error` and a `reason`. 50 notifications of an app are \
+    watched at once at the most. The server sends ping frames every 15 seconds, and closes what is silent for 45, \
+    and what its key or session permits no more.";
 
 fn feed() -> Vec<Operation> {
     let uuid = "3f1c2a52-6a07-4c38-b5c4-2f1f0d2a9b11";
@@ -127,7 +129,8 @@ fn feed() -> Vec<Operation> {
             .query("app", app, text(None), "shop")
             .query("notification", notification, text(None), uuid)
             .query("resume", resume, text(None), "1.17")
-            .answers_with(101, "It is a websocket now.", None),
+            .answers_with(101, "It is a websocket now.", None)
+            .refuses(&[429]),
     ]
 }
 

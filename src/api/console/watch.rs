@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, ResponseError,
+    HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
 use actix_ws::{CloseCode, CloseReason, Closed, Message, MessageStream, ProtocolError, Session};
@@ -15,16 +15,19 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::{
     api::{
-        ApiState, auth,
+        ApiState,
+        auth::{self, Standing},
         extract::Params,
         native::{
             answer,
             error::ApiError,
             request::{Caller, Read},
         },
+        pace::Turns,
     },
     domain::{
         Error, Result,
+        app::Scope,
         ids::{AppName, NotificationId},
     },
     services::feed::{Feed, TICK, Watch},
@@ -34,8 +37,13 @@ use crate::{
 const PING: Duration = Duration::from_secs(15);
 /// How long a watcher may be silent, or not read, before it is given up.
 const SILENCE: Duration = Duration::from_secs(45);
-/// How often it is asked anew whether the watcher still may.
+/// How often it is looked whether the watcher's key still permits it, by what this node knows.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the store is asked whether its session has ended, beside hearing of it.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// How often a watcher may look at something else.
+const MOST_CHANGES: u32 = 30;
+const CHANGES_WITHIN: Duration = Duration::from_secs(10);
 /// Longest message that a watcher may send, in bytes.
 const LONGEST_HEARD: usize = 4096;
 
@@ -68,7 +76,8 @@ pub async fn status(
     Ok(answer::success(state.services.feed.status(caller.app()).await?))
 }
 
-/// `GET /ws/status`. Who asks is settled by the same extraction as everywhere.
+/// `GET /ws/status`. Who asks is settled by the same extraction as everywhere; that it still may is asked
+/// again and again.
 pub async fn watch(
     caller: Caller<Read>,
     request: HttpRequest,
@@ -80,11 +89,15 @@ pub async fn watch(
     let asked = Asked::read(&request)?;
     let (feed, app) = (state.services.feed.clone(), caller.app().clone());
     let watch = feed.watch(&app, asked.notification, asked.resume.as_deref()).await?;
+    let standing = Standing::of(&request, &state).await?;
     let no_websocket = |_| Error::malformed("this is a websocket: ask for it with Upgrade");
     let (response, session, heard) =
         actix_ws::handle(&request, payload).map_err(|error| no_websocket(error.to_string()))?;
     let heard = heard.max_frame_size(LONGEST_HEARD);
-    let watcher = Watcher { request, feed, app, watch, session, heard, heard_at: Instant::now() };
+    let now = Instant::now();
+    let changes = Turns::new(MOST_CHANGES, CHANGES_WITHIN, now.into_std());
+    let (heard_at, place) = (now, Place { request, state, standing });
+    let watcher = Watcher { place, feed, app, watch, changes, session, heard, heard_at };
     actix_web::rt::spawn(watcher.serve());
     Ok(response)
 }
@@ -109,12 +122,39 @@ impl Asked {
     }
 }
 
+/// By what a watcher is here.
+struct Place {
+    request: HttpRequest,
+    state: Data<ApiState>,
+    standing: Standing,
+}
+
+impl Place {
+    /// Ends a watch whose key has ended since, or permits it no more.
+    fn look(&self) -> Result<(), End> {
+        match self.standing.permits(Scope::Read, &self.request, &self.state) {
+            true => Ok(()),
+            false => Err(closing(CloseCode::Policy, "the key is not known any more")),
+        }
+    }
+
+    /// Ends a watch whose session has ended since.
+    async fn ask(&self) -> Result<(), End> {
+        match self.standing.lasts(&self.state).await {
+            Ok(false) => Err(closing(CloseCode::Policy, "the session has ended")),
+            // A store that is away says nothing about the caller.
+            Ok(true) | Err(_) => Ok(()),
+        }
+    }
+}
+
 /// One websocket.
 struct Watcher {
-    request: HttpRequest,
+    place: Place,
     feed: Feed,
     app: AppName,
     watch: Watch,
+    changes: Turns,
     session: Session,
     heard: MessageStream,
     heard_at: Instant,
@@ -141,7 +181,7 @@ impl Watcher {
 
     async fn talk(&mut self) -> Result<std::convert::Infallible, End> {
         self.greet().await?;
-        let (mut pings, mut doubts) = (every(PING), every(ASK_AGAIN));
+        let (mut pings, mut looks, mut doubts) = (every(PING), every(LOOK), every(ASK_AGAIN));
         loop {
             tokio::select! {
                 told = self.watch.next() => match told {
@@ -155,20 +195,10 @@ impl Watcher {
                     }
                     self.session.ping(b"").await?;
                 }
-                _ = doubts.tick() => self.doubt().await?,
+                _ = looks.tick() => self.place.look()?,
+                () = self.place.standing.may_have_ended() => self.place.ask().await?,
+                _ = doubts.tick() => self.place.ask().await?,
             }
-        }
-    }
-
-    /// Ends a watch whose key or session has ended since, by the extraction that admitted it.
-    async fn doubt(&self) -> Result<(), End> {
-        let asked = Caller::<Read>::extract(&self.request).await;
-        // A store that is away says nothing about the caller.
-        let refused = asked.is_err_and(|error| error.status_code().is_client_error());
-        if refused {
-            Err(closing(CloseCode::Policy, "the key is not known any more"))
-        } else {
-            Ok(())
         }
     }
 
@@ -196,6 +226,12 @@ impl Watcher {
     async fn answer(&mut self, text: &str) -> Result<(), End> {
         match serde_json::from_str(text) {
             Ok(Heard::Ping {}) => self.say(&Told::Pong).await,
+            Ok(Heard::Watch { .. }) if !self.changes.take(std::time::Instant::now()) => {
+                let secs = CHANGES_WITHIN.as_secs();
+                let reason =
+                    format!("more than {MOST_CHANGES} `watch` messages within {secs} seconds");
+                self.complain(&reason).await
+            }
             Ok(Heard::Watch { notification }) => {
                 let notification = notification.map(NotificationId);
                 match self.feed.watch(&self.app, notification, None).await {

@@ -77,7 +77,6 @@ impl File {
             // Asked for again each time, so that after an upgrade nobody runs half of the old one.
             .insert_header((header::CACHE_CONTROL, "no-cache"))
             .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((header::REFERRER_POLICY, "no-referrer"));
         if self.is_gzip {
             answer.insert_header((header::CONTENT_ENCODING, "gzip"));

@@ -16,6 +16,21 @@ use crate::{
 /// How long a refusal is told of after the last push that was refused.
 const REFUSAL_TOLD: Duration = Duration::from_secs(30);
 
+/// A wait that is shorter is no outage.
+const BRIEF: Duration = Duration::from_secs(2);
+
+/// Whether pushes go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They go, or end at once.
+    Here,
+    /// They wait until the provider is back.
+    Away {
+        /// It is time to ask whether it is, and no push waits here that could find out.
+        unasked: bool,
+    },
+}
+
 /// Why nothing is sent now.
 enum Trouble {
     /// The credentials are refused, for this reason; asked again then.
@@ -68,6 +83,27 @@ impl Desk {
             }
             _ => told,
         })
+    }
+
+    /// Whether pushes go out, for who has others to send meanwhile.
+    pub fn standing(&self, now: Instant) -> Standing {
+        let state = self.lock();
+        if state.hold_until.is_some_and(|until| until > now + BRIEF) {
+            return Standing::Away { unasked: false };
+        }
+        if let Some(refused) = &state.refused {
+            // Until it is time to ask again pushes end at once.
+            let away = refused.keeps_waiting(BRIEF, now);
+            return if away { Standing::Away { unasked: false } } else { Standing::Here };
+        }
+        match state.breaker.stands() {
+            (BreakerState::Closed, _) => Standing::Here,
+            (_, until) => {
+                let due = until.is_none_or(|until| until <= now);
+                let waits = !state.queue.is_empty() || state.queue.next_due().is_some();
+                Standing::Away { unasked: due && !waits }
+            }
+        }
     }
 
     /// Why its provider cannot be sent to.
@@ -137,4 +173,102 @@ impl Desk {
 fn time_of_day(at: Instant, now: Instant) -> Timestamp {
     let wall = Timestamp::now().plus(at.saturating_duration_since(now));
     Timestamp((wall.0 + 50).div_euclid(100) * 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        domain::{
+            device::SendPlatform,
+            ids::{AppName, NotificationId},
+            message::Message,
+            outcome::{Answer, Reason},
+        },
+        engine::{
+            backoff::Backoff, rate_limit::RateLimiter, sender::DeskRates, verdict::RetryPolicy,
+        },
+        transport::{Destination, RenderError, Rendered, Transport, TransportState},
+    };
+
+    /// A way out that nothing is sent by.
+    struct Unused;
+
+    #[async_trait]
+    impl Transport for Unused {
+        fn provider(&self) -> SendPlatform {
+            SendPlatform::Fcm
+        }
+
+        fn render(
+            &self,
+            _: NotificationId,
+            _: &Message,
+            _: Timestamp,
+        ) -> Result<Rendered, RenderError> {
+            unreachable!("nothing is sent")
+        }
+
+        async fn push(&self, _: &Rendered, _: Destination<'_>) -> Answer {
+            unreachable!("nothing is sent")
+        }
+
+        async fn check(&self) -> Answer {
+            unreachable!("nothing is asked")
+        }
+
+        fn window(&self) -> usize {
+            1
+        }
+
+        fn state(&self) -> TransportState {
+            unreachable!("nothing is asked")
+        }
+    }
+
+    fn desk(now: Instant) -> Desk {
+        let limiter = || Arc::new(RateLimiter::new(0, now));
+        let rates = DeskRates { provider: limiter(), app: limiter(), global: limiter() };
+        let backoff = Backoff { base: Duration::ZERO, max: Duration::ZERO };
+        let policy = RetryPolicy { max_attempts: 1, backoff };
+        Desk::new(AppName::new("app"), Arc::new(Unused), rates, policy, 5, Meter::new(now))
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_provider_is_away_while_pushes_wait_for_it_for_long() {
+        let now = Instant::now();
+        let desk = desk(now);
+        assert_eq!(desk.standing(now), Standing::Here);
+        desk.lock().hold_until = Some(now + 10 * SECOND);
+        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
+        assert_eq!(desk.standing(now + 9 * SECOND), Standing::Here);
+    }
+
+    #[test]
+    fn nobody_asks_after_a_provider_that_nothing_waits_for() {
+        let now = Instant::now();
+        let desk = desk(now);
+        while !desk.lock().breaker.failed(now) {}
+        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
+        assert_eq!(desk.standing(now + 60 * SECOND), Standing::Away { unasked: true });
+        desk.lock().breaker.answered();
+        assert_eq!(desk.standing(now), Standing::Here);
+    }
+
+    #[test]
+    fn one_that_refuses_the_credentials_is_away_only_while_it_is_asked_and_silent() {
+        let now = Instant::now();
+        let desk = desk(now);
+        desk.lock().refused = Some(Refusal::new(Reason::new("InvalidProviderToken"), now));
+        assert_eq!(desk.standing(now), Standing::Here, "pushes end at once");
+        desk.lock().refused.as_mut().expect("it refuses").probing_until = Some(now + 15 * SECOND);
+        assert_eq!(desk.standing(now), Standing::Here);
+        assert_eq!(desk.standing(now + 3 * SECOND), Standing::Away { unasked: false });
+    }
 }

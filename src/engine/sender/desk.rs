@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     job::{Job, Ticket},
     meter::Meter,
-    queue::Queue,
+    queue::{LaneEnd, Queue},
 };
 use crate::{
     domain::{device::Device, ids::AppName, outcome::Reason},
@@ -106,6 +106,11 @@ impl Refusal {
     /// The provider has just refused.
     pub(super) fn new(reason: Reason, now: Instant) -> Self {
         Self { reason, next_probe: now + REFUSED_PROBE, probing_until: None }
+    }
+
+    /// Whether what waits has been waiting for a probe's answer for so long.
+    pub(super) fn keeps_waiting(&self, long: Duration, now: Instant) -> bool {
+        self.probing_until.is_some_and(|until| now < until && until <= now + PROBE_PATIENCE - long)
     }
 }
 
@@ -226,7 +231,7 @@ impl Desk {
         }
     }
 
-    /// Hands back every waiting device of campaigns whose gate has closed.
+    /// Hands back every waiting device of campaigns whose gate has closed, and of pages set aside.
     pub fn sweep(&self) {
         let unwanted = self.lock().queue.take_unwanted();
         unwanted.into_iter().for_each(Job::leave);
@@ -236,7 +241,10 @@ impl Desk {
     pub fn step(self: &Arc<Self>, now: Instant) -> Step {
         let free = self.transport.window().saturating_sub(self.in_flight());
         let mut state = self.lock();
-        state.queue.wake_due(now);
+        // While the provider is out of order the devices take turns to ask: it may be back for all but the
+        // one that asked last.
+        let end = if state.breaker.is_open() { LaneEnd::Tail } else { LaneEnd::Head };
+        state.queue.wake_due(now, end);
         if let Some(until) = state.hold_until.filter(|until| *until > now) {
             return Step::Sleep(until);
         }

@@ -99,7 +99,8 @@ impl Job {
         }
     }
 
-    /// Whether its campaign goes on, and here; or whoever asked for it still waits.
+    /// Whether its campaign goes on, here, and its page is not set aside; or whoever asked for it still
+    /// waits.
     pub fn is_wanted(&self) -> bool {
         match &self.part_of {
             PartOf::Page { page, .. } => page.is_wanted(),

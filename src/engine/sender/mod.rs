@@ -20,6 +20,7 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 use tokio::{task::JoinHandle, time::Instant};
 
+pub use account::Standing;
 pub use desk::{Desk, DeskRates};
 pub use meter::Meter;
 
@@ -128,7 +129,7 @@ impl Senders {
         settled.into_iter().for_each(|(index, outcome)| page.settle(index, outcome));
     }
 
-    /// Hands back what waits of campaigns whose gate has closed.
+    /// Hands back what waits of campaigns whose gate has closed, and of pages set aside.
     pub fn sweep(&self) {
         self.desks.load().values().for_each(|desk| desk.sweep());
     }

@@ -23,6 +23,15 @@ struct Later {
     job: Job,
 }
 
+/// The ends of a lane.
+#[derive(Clone, Copy, Debug)]
+pub enum LaneEnd {
+    /// Who stands here is next.
+    Head,
+    /// Who stands here lets all others go before.
+    Tail,
+}
+
 /// Devices in waiting.
 #[derive(Default)]
 pub struct Queue {
@@ -46,11 +55,13 @@ impl Queue {
         self.later.push(Reverse(Later { due, job }));
     }
 
-    /// Moves what is due for another try to the head of its lane.
-    pub fn wake_due(&mut self, now: Instant) {
+    /// Moves what is due for another try to the head of its lane, or to its end.
+    pub fn wake_due(&mut self, now: Instant, to: LaneEnd) {
         while self.next_due().is_some_and(|due| due <= now) {
-            if let Some(Reverse(next)) = self.later.pop() {
-                self.put_first(next.job);
+            let Some(Reverse(next)) = self.later.pop() else { return };
+            match to {
+                LaneEnd::Head => self.put_first(next.job),
+                LaneEnd::Tail => self.lane(next.job.campaign()).push_back(next.job),
             }
         }
     }
@@ -83,7 +94,8 @@ impl Queue {
         jobs
     }
 
-    /// Takes out every device whose campaign was stopped, or whose shard went to another node.
+    /// Takes out every device whose campaign was stopped, whose shard went to another node, or whose page
+    /// was set aside.
     pub fn take_unwanted(&mut self) -> Vec<Job> {
         self.take_if(|job| !job.is_wanted())
     }

@@ -3,24 +3,29 @@
 //!
 //! The shard's stretch is tiled by pages. Up to the cursor all are recorded. Beyond it lie pages in
 //! flight, pages recorded out of turn, pages that were cut short and must be gone over again, and
-//! stretches not yet read.
+//! stretches not yet read. Of those cut short some are set aside: what they miss waits for a provider
+//! that is away, so they are passed over until they are called.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::domain::{
     campaign::{PageEntry, PageRecord, Position, Shard, Span, tallies},
+    device::SendPlatform,
     tally::Tally,
 };
 
+/// A page set aside weighs as much in memory as so many outcomes, besides its own.
+const PAGE_WEIGHT: usize = 5;
+
 /// A shard's account of itself.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Progress {
     shard: Shard,
     /// Every page from the cursor on that is begun or recorded: where it ends, and how it stands.
     tiles: BTreeMap<Position, Tile>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Tile {
     upto: Position,
     state: TileState,
@@ -28,14 +33,46 @@ struct Tile {
     counted: (Tally, Tally),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum TileState {
     /// Recorded whole.
     Done,
     /// With a sender.
     InFlight,
-    /// Recorded in part, by a run that ended: to be gone over again but for these.
-    CutShort(Vec<PageEntry>),
+    /// Recorded in part: to be gone over again but for these.
+    CutShort(Vec<PageEntry>, Option<Aside>),
+}
+
+/// Why a page that was cut short is not gone over again at once.
+#[derive(Clone, Debug)]
+struct Aside {
+    /// The providers of the devices that it misses.
+    waits_for: Arc<[SendPlatform]>,
+    /// Whether it may be gone over all the same.
+    is_called: bool,
+}
+
+impl Tile {
+    /// Why it is set aside, if it is.
+    fn aside(&self) -> Option<&Aside> {
+        match &self.state {
+            TileState::CutShort(_, aside) => aside.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is to be gone over now.
+    fn is_ready(&self) -> bool {
+        match &self.state {
+            TileState::CutShort(_, aside) => aside.as_ref().is_none_or(|aside| aside.is_called),
+            _ => false,
+        }
+    }
+
+    /// Whether it was cut short, and nobody knows what it misses.
+    fn is_untried(&self) -> bool {
+        matches!(self.state, TileState::CutShort(_, None))
+    }
 }
 
 impl Progress {
@@ -56,7 +93,8 @@ impl Progress {
         let tiles = open.into_iter().enumerate().map(|(index, page)| {
             let counted = page.tallies();
             let done = page.done && again != Some(index);
-            let state = if done { TileState::Done } else { TileState::CutShort(page.entries) };
+            let state =
+                if done { TileState::Done } else { TileState::CutShort(page.entries, None) };
             (page.span.after, Tile { upto: page.span.upto, state, counted })
         });
         let mut progress = Self { tiles: tiles.collect(), shard };
@@ -76,20 +114,21 @@ impl Progress {
         true
     }
 
-    /// Whether an earlier run began a page here and was cut short.
+    /// Whether a page was begun here before and was cut short.
     pub fn is_cut_short(&self, span: Span) -> bool {
         let tile = self.tiles.get(&span.after);
-        tile.is_some_and(|tile| matches!(tile.state, TileState::CutShort(_)))
+        tile.is_some_and(|tile| matches!(tile.state, TileState::CutShort(..)))
     }
 
-    /// The next stretch to read, up to the next page begun or recorded; none when all is begun.
+    /// The next stretch to read, up to the next page begun or recorded; none when all is begun, or set
+    /// aside.
     pub fn next(&self) -> Option<Span> {
         let mut at = self.shard.cursor;
         for (after, tile) in &self.tiles {
             if *after > at {
                 return Some(Span { after: at, upto: *after });
             }
-            if let TileState::CutShort(_) = tile.state {
+            if tile.is_ready() {
                 return Some(Span { after: *after, upto: tile.upto });
             }
             at = tile.upto;
@@ -107,11 +146,11 @@ impl Progress {
             counted: <(Tally, Tally)>::default(),
         };
         let Some(before) = self.tiles.insert(span.after, tile) else { return Vec::new() };
-        let TileState::CutShort(mut entries) = before.state else { return Vec::new() };
+        let TileState::CutShort(mut entries, aside) = before.state else { return Vec::new() };
         let rest = entries.split_off(entries.partition_point(|entry| entry.position <= span.upto));
         if before.upto > span.upto {
             let counted = tallies(&rest);
-            let state = TileState::CutShort(rest);
+            let state = TileState::CutShort(rest, aside);
             self.tiles.insert(span.upto, Tile { upto: before.upto, state, counted });
         }
         if let Some(tile) = self.tiles.get_mut(&span.after) {
@@ -122,24 +161,86 @@ impl Progress {
 
     /// The checkpoint to record together with `page`, as it will stand once that is recorded.
     pub fn checkpoint_with(&self, page: &PageRecord) -> Shard {
-        let mut after = self.clone();
-        after.recorded(page);
-        after.shard
+        let Some(tile) = self.tiles.get(&page.span.after) else { return self.shard.clone() };
+        let (tally, again) = self.tallies_with(tile, &page.tallies());
+        let mut cursor = self.shard.cursor;
+        for (after, tile) in &self.tiles {
+            let is_page = *after == page.span.after;
+            let done = matches!(tile.state, TileState::Done) || (is_page && page.done);
+            if *after != cursor || !done {
+                break;
+            }
+            cursor = tile.upto;
+        }
+        let done = cursor >= self.shard.span.upto;
+        Shard { tally, again, cursor, done, ..self.shard.clone() }
     }
 
     /// The ledger has this page.
     pub fn recorded(&mut self, page: &PageRecord) {
+        let Some(tile) = self.tiles.get(&page.span.after) else { return };
         let counted = page.tallies();
-        let Some(tile) = self.tiles.get_mut(&page.span.after) else { return };
-        self.shard.tally.subtract(&tile.counted.0);
-        self.shard.again.subtract(&tile.counted.1);
-        self.shard.tally.add(&counted.0);
-        self.shard.again.add(&counted.1);
-        tile.counted = counted;
-        if page.done {
-            tile.state = TileState::Done;
+        (self.shard.tally, self.shard.again) = self.tallies_with(tile, &counted);
+        if let Some(tile) = self.tiles.get_mut(&page.span.after) {
+            tile.counted = counted;
+            if page.done {
+                tile.state = TileState::Done;
+            }
         }
         self.move_cursor();
+    }
+
+    /// The ledger has this page, and it is not with a sender any more, though devices of it are left:
+    /// they wait for these providers, where it was set aside.
+    pub fn left(&mut self, page: PageRecord, waits_for: Option<Arc<[SendPlatform]>>) {
+        self.recorded(&page);
+        let Some(tile) = self.tiles.get_mut(&page.span.after).filter(|_| !page.done) else {
+            return;
+        };
+        let aside = waits_for.map(|waits_for| Aside { waits_for, is_called: false });
+        tile.state = TileState::CutShort(page.entries, aside);
+    }
+
+    /// Calls the pages set aside of which not all providers are among these.
+    pub fn call_but_for(&mut self, away: &[SendPlatform]) {
+        for aside in self.set_aside() {
+            aside.is_called = !aside.waits_for.iter().all(|provider| away.contains(provider));
+        }
+    }
+
+    /// Calls one page that waits for this provider, so that somebody asks whether it is back.
+    pub fn call_one_for(&mut self, provider: SendPlatform) {
+        let first = self.set_aside().find(|aside| aside.waits_for.contains(&provider));
+        if let Some(aside) = first {
+            aside.is_called = true;
+        }
+    }
+
+    /// How many pages are set aside, the called ones among them.
+    pub fn pages_aside(&self) -> usize {
+        self.tiles.values().filter(|tile| tile.aside().is_some()).count()
+    }
+
+    /// What the pages set aside weigh in memory, in outcomes.
+    pub fn weight_aside(&self) -> usize {
+        let weight = |tile: &Tile| match &tile.state {
+            TileState::CutShort(entries, Some(_)) => entries.len() + PAGE_WEIGHT,
+            _ => 0,
+        };
+        self.tiles.values().map(weight).sum()
+    }
+
+    /// Whether some stretch was not gone over since this account began: another device may be found in
+    /// it, of a provider that is there.
+    pub fn has_untried(&self) -> bool {
+        let mut at = self.shard.cursor;
+        for (after, tile) in &self.tiles {
+            if *after > at || tile.is_untried() {
+                return true;
+            }
+            at = tile.upto;
+        }
+        at < self.shard.span.upto
     }
 
     /// Whether everything is recorded.
@@ -150,6 +251,23 @@ impl Progress {
     /// Every page up to here is recorded.
     pub fn cursor(&self) -> Position {
         self.shard.cursor
+    }
+
+    /// The shard's tallies when this page counts so.
+    fn tallies_with(&self, tile: &Tile, counted: &(Tally, Tally)) -> (Tally, Tally) {
+        let (mut tally, mut again) = (self.shard.tally.clone(), self.shard.again.clone());
+        tally.subtract(&tile.counted.0);
+        again.subtract(&tile.counted.1);
+        tally.add(&counted.0);
+        again.add(&counted.1);
+        (tally, again)
+    }
+
+    fn set_aside(&mut self) -> impl Iterator<Item = &mut Aside> {
+        self.tiles.values_mut().filter_map(|tile| match &mut tile.state {
+            TileState::CutShort(_, aside) => aside.as_mut(),
+            _ => None,
+        })
     }
 
     fn move_cursor(&mut self) {
@@ -163,6 +281,9 @@ impl Progress {
         self.shard.done = self.shard.cursor >= self.shard.span.upto;
     }
 }
+
+#[cfg(test)]
+mod any_order;
 
 #[cfg(test)]
 mod tests {
@@ -283,5 +404,75 @@ mod tests {
         progress.recorded(&page(5, 10, &[8, 9], true));
         assert_eq!(progress.shard.tally.accepted.ios, 4);
         assert!(progress.is_done());
+    }
+
+    const AWAY: [SendPlatform; 1] = [SendPlatform::Fcm];
+
+    fn fcm() -> Option<Arc<[SendPlatform]>> {
+        Some(AWAY.into())
+    }
+
+    #[test]
+    fn what_is_kept_of_pages_set_aside_is_as_small_as_is_said() {
+        let entry = size_of::<PageEntry>();
+        assert!(entry <= 56, "{entry}");
+        let tile = size_of::<Position>() + size_of::<Tile>();
+        assert!(tile <= PAGE_WEIGHT * entry, "{tile}");
+    }
+
+    #[test]
+    fn a_page_set_aside_is_passed_over_until_it_is_called() {
+        let mut progress = Progress::resume(shard(20), vec![]);
+        progress.begin(span(0, 10));
+        progress.left(page(0, 10, &[2], false), fcm());
+        assert_eq!((progress.next(), progress.has_untried()), (Some(span(10, 20)), true));
+        progress.begin(span(10, 20));
+        progress.recorded(&page(10, 20, &[15], true));
+        assert_eq!((progress.next(), progress.has_untried()), (None, false));
+        assert!(!progress.is_done());
+        assert_eq!((progress.pages_aside(), progress.weight_aside()), (1, 1 + PAGE_WEIGHT));
+        progress.call_but_for(&AWAY);
+        assert_eq!(progress.next(), None);
+        progress.call_but_for(&[]);
+        assert_eq!(progress.next(), Some(span(0, 10)));
+        assert_eq!(progress.begin(span(0, 10)).len(), 1, "what it had is kept");
+        progress.recorded(&page(0, 10, &[2, 3], true));
+        assert!(progress.is_done());
+        assert_eq!(progress.shard.tally.accepted.ios, 3);
+    }
+
+    #[test]
+    fn one_page_alone_is_called_to_ask_whether_a_provider_is_back() {
+        let mut progress = Progress::resume(shard(20), vec![]);
+        for after in [0, 10] {
+            progress.begin(span(after, after + 10));
+            progress.left(page(after, after + 10, &[], false), fcm());
+        }
+        progress.call_one_for(SendPlatform::Apns);
+        assert_eq!(progress.next(), None, "none waits for that one");
+        progress.call_one_for(SendPlatform::Fcm);
+        assert_eq!(progress.next(), Some(span(0, 10)));
+        progress.begin(span(0, 10));
+        assert_eq!(progress.next(), None);
+    }
+
+    #[test]
+    fn a_page_that_waits_for_two_is_called_when_one_of_them_is_back() {
+        let mut progress = Progress::resume(shard(10), vec![]);
+        progress.begin(span(0, 10));
+        let both = [SendPlatform::Fcm, SendPlatform::Email];
+        progress.left(page(0, 10, &[], false), Some(both.into()));
+        progress.call_but_for(&both);
+        assert_eq!(progress.next(), None);
+        progress.call_but_for(&AWAY);
+        assert_eq!(progress.next(), Some(span(0, 10)));
+    }
+
+    #[test]
+    fn a_page_left_for_no_provider_is_gone_over_again_at_once() {
+        let mut progress = Progress::resume(shard(10), vec![]);
+        progress.begin(span(0, 10));
+        progress.left(page(0, 10, &[1], false), None);
+        assert_eq!((progress.next(), progress.has_untried()), (Some(span(0, 10)), true));
     }
 }

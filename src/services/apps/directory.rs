@@ -1,6 +1,9 @@
 //! The stored apps and keys as a node has last read them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::record::{self, APPS, AppRecord, KEYS, KeyRecord};
 use crate::{
@@ -17,6 +20,8 @@ const READ_AT_ONCE: usize = 500;
 pub struct Directory {
     /// Apps, those that were removed apart.
     pub apps: BTreeMap<AppName, StoredApp>,
+    /// Apps that were removed, and of which more is left than their name and what they sent.
+    pub unfinished: BTreeSet<AppName>,
     /// Keys, in the order of their apps and ids.
     pub keys: Vec<KeyRecord>,
 }
@@ -35,15 +40,17 @@ impl Directory {
         // Keys first: an app that is removed in between takes its keys with it.
         let keys = all(documents, &KEYS, now).await?;
         let keys = keys.iter().map(record::read).collect::<Result<_>>()?;
-        let mut apps = BTreeMap::new();
+        let (mut apps, mut unfinished) = (BTreeMap::new(), BTreeSet::new());
         for document in all(documents, &APPS, now).await? {
             let record: AppRecord = record::read(&document)?;
             if record.removed_at.is_none() {
                 let app = StoredApp { record, version: document.version };
                 apps.insert(AppName::new(&document.key), app);
+            } else if record.cleared_at.is_none() {
+                unfinished.insert(AppName::new(&document.key));
             }
         }
-        Ok(Self { apps, keys })
+        Ok(Self { apps, unfinished, keys })
     }
 
     /// The keys of one app.
@@ -123,7 +130,7 @@ mod tests {
     #[test]
     fn a_rotated_key_has_two_secrets_for_a_while() {
         let keys = vec![key("shop", "new", Some(("old", 10))), key("gone", "orphan", None)];
-        let directory = Directory { apps: BTreeMap::new(), keys };
+        let directory = Directory { keys, ..Directory::default() };
         let known =
             directory.known_keys(|app| (app.as_str() == "shop").then(|| Some("user".to_owned())));
         let found = |secret: &str, now| {

@@ -4,9 +4,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     Apps,
     directory::{Directory, StoredApp},
+    removal::Unfinished,
 };
 use crate::{
     domain::{Result, ids::AppName, timestamp::Timestamp},
@@ -82,10 +85,13 @@ impl Apps {
         Ok(())
     }
 
-    /// Follows the store for as long as the server runs.
+    /// Follows the store for as long as the server runs, and goes on with removals that nobody is at.
     pub async fn keep_following(self) {
-        let mut is_away = false;
+        let (mut is_away, mut unfinished) = (false, Unfinished::at_start());
         loop {
+            for app in unfinished.due(&self.directory.load().unfinished, Instant::now()) {
+                tokio::spawn(self.clone().finish_removal(app));
+            }
             tokio::time::sleep(INTERVAL).await;
             match self.follow().await {
                 Ok(()) => is_away = false,

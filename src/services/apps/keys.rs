@@ -173,16 +173,39 @@ impl Apps {
 }
 
 fn check(name: &str, scopes: &[Scope]) -> Result<()> {
-    let plain = |c: char| !c.is_control();
     let chars = name.chars().count();
-    if !(1..=MAX_NAME_CHARS).contains(&chars) || !name.chars().all(plain) || name.trim() != name {
+    if !(1..=MAX_NAME_CHARS).contains(&chars) || name.trim() != name {
         let what = format!("must be 1 to {MAX_NAME_CHARS} characters, without space around them");
         return Err(Error::invalid("name", what));
+    }
+    if name.chars().any(is_hidden) {
+        let what = "must not hold control characters, nor such as turn the direction of writing";
+        return Err(Error::invalid("name", what));
+    }
+    if is_reserved(name) {
+        return Err(Error::invalid("name", "is as keys of the configuration are called"));
     }
     if scopes.is_empty() {
         return Err(Error::invalid("scopes", "must name at least one scope"));
     }
     Ok(())
+}
+
+/// Characters by which a name could show as another: controls, breaks of lines, marks and overrides of the
+/// direction of writing, and spaces without width. Joiners stay: some languages write with them.
+fn is_hidden(c: char) -> bool {
+    let of_direction = ['\u{200e}', '\u{200f}', '\u{061c}'].contains(&c)
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c);
+    let unseen = ['\u{200b}', '\u{2028}', '\u{2029}', '\u{2060}', '\u{feff}'].contains(&c);
+    c.is_control() || of_direction || unseen
+}
+
+/// What the log calls callers who have no stored key, in whatever letters.
+fn is_reserved(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let starts = ["internal.", "configured-"].iter().any(|start| name.starts_with(start));
+    starts || ["open", "unknown"].contains(&name.as_str())
 }
 
 fn configured(app: &AppSettings) -> Vec<KeyView> {
@@ -215,4 +238,37 @@ fn document(key: &KeyRecord) -> Result<NewDocument> {
 
 fn no_such_key() -> Error {
     Error::not_found("the app has no such key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_keys_own_and_shows_as_it_is() {
+        let told = |name: &str| check(name, &[Scope::Read]).map_err(|error| error.public_message());
+        for good in ["k", "marketing (EU)", "کلید", "می\u{200c}خواهم", "internals", &"ä".repeat(64)]
+        {
+            assert_eq!(told(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            " k",
+            &"k".repeat(65),
+            "a\nb",
+            "a\u{7f}",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "\u{200f}a",
+            "a\u{feff}b",
+            "internal.keys[0]",
+            "Internal.Keys[1]",
+            "configured-0",
+            "open",
+            "Unknown",
+        ] {
+            assert!(told(bad).is_err_and(|told| told.starts_with("name: ")), "{bad:?}");
+        }
+        assert!(check("k", &[]).is_err_and(|error| error.public_message().starts_with("scopes: ")));
+    }
 }

@@ -2,13 +2,15 @@
 //! through the API while the installation runs.
 //!
 //! What is stored lies in documents (`record`). Every node follows them (`follow`) and answers from what
-//! it has read (`directory`). `keys` and `providers` change them; this file makes, shows and removes apps.
+//! it has read (`directory`). `keys` and `providers` change them, `removal` removes them; this file makes and
+//! shows apps.
 
 mod directory;
 mod follow;
 mod keys;
 mod providers;
 mod record;
+mod removal;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -18,6 +20,7 @@ use tokio::sync::Mutex;
 pub use follow::{TakenUp, at_start};
 pub use keys::{KeyView, NewKey};
 pub use providers::{ApnsGiven, CredentialState, ProviderView};
+pub use removal::refuse_removed_names;
 
 use self::{
     directory::{Directory, StoredApp},
@@ -26,14 +29,10 @@ use self::{
 use super::{
     Notifications,
     credentials::{Credentials, Sealer},
-    devices,
     keys::{StoredKeys, new_app_key},
 };
 use crate::{
-    domain::{
-        Error, ErrorKind, Result, app::Scope, device::SendPlatform, ids::AppName,
-        notification::Status, timestamp::Timestamp,
-    },
+    domain::{Error, Result, app::Scope, device::SendPlatform, ids::AppName, timestamp::Timestamp},
     engine::EngineHandle,
     settings::{AppSettings, Settings},
     storage::{DeviceQuery, NewDocument, NotificationQuery, Stores},
@@ -44,8 +43,6 @@ const MAX_NAME_CHARS: usize = 64;
 const FIRST_KEY: &str = "master";
 /// Tries of a change that others change in between.
 const TRIES: usize = 10;
-/// Notifications withdrawn at a time.
-const WITHDRAWN_AT_ONCE: usize = 100;
 
 /// The use cases of apps.
 #[derive(Clone)]
@@ -65,6 +62,7 @@ pub struct Apps {
     taken_up: Arc<Mutex<TakenUp>>,
     /// What this node's last questions to the providers came to.
     checks: providers::Checks,
+    clearing: removal::Clearing,
 }
 
 /// An app as its administrators see it.
@@ -116,6 +114,7 @@ impl Apps {
             stored_keys: StoredKeys::default(),
             taken_up: Arc::new(Mutex::new(taken_up)),
             checks: Arc::new(std::sync::Mutex::new(HashMap::new())),
+            clearing: removal::Clearing::default(),
         }
     }
 
@@ -164,7 +163,13 @@ impl Apps {
         self.refuse_remains(&app, now).await?;
         let key = new_app_key();
         let credentials = Credentials::default();
-        let record = AppRecord { created_at: now, removed_at: None, key: key.clone(), credentials };
+        let record = AppRecord {
+            created_at: now,
+            removed_at: None,
+            cleared_at: None,
+            key: key.clone(),
+            credentials,
+        };
         let new = document(name, &record)?;
         if !self.stores.documents.insert(&APPS, new, now).await? {
             return Err(self.name_is_taken(name, now).await?);
@@ -174,53 +179,9 @@ impl Apps {
         Ok(NewApp { app: self.get(&app)?, key, secret: first.secret })
     }
 
-    /// Removes a stored app: its keys and credentials end, what it is sending is withdrawn, and its
-    /// devices are removed. Its name stays taken, since what it sent is kept.
-    pub async fn remove(&self, app: &AppName, now: Timestamp) -> Result<()> {
-        self.change(app, now, |record| {
-            record.removed_at = Some(now);
-            record.credentials = Credentials::default();
-            Ok(())
-        })
-        .await?;
-        self.remove_keys(app).await?;
-        self.follow().await?;
-        self.withdraw_all(app, now).await?;
-        let (devices, app) = (self.stores.devices.clone(), app.clone());
-        // There may be many; nobody can reach them any more, so nobody needs to wait.
-        tokio::spawn(async move {
-            if let Err(error) = devices::remove_all(&*devices, &app).await {
-                tracing::error!(%app, %error, "failed to remove all devices of a removed app");
-            }
-        });
-        Ok(())
-    }
-
     /// Whether credentials can be given to it: they are kept sealed, and the settings say with what.
     pub fn can_seal(&self) -> bool {
         self.sealer.is_some()
-    }
-
-    /// Withdraws everything that is or would be sent.
-    async fn withdraw_all(&self, app: &AppName, now: Timestamp) -> Result<()> {
-        let statuses = vec![Status::Launched, Status::Queued, Status::Paused, Status::Error];
-        let query =
-            NotificationQuery { statuses, size: WITHDRAWN_AT_ONCE, ..NotificationQuery::default() };
-        loop {
-            let found = self.stores.notifications.list(app, &query).await?.items;
-            for one in &found {
-                let withdrawn =
-                    self.notifications.set_status(app, one.uuid, Status::Deleted, now).await;
-                match withdrawn {
-                    // It ended by itself in between.
-                    Err(error) if *error.kind() == ErrorKind::Conflict => {}
-                    withdrawn => drop(withdrawn?),
-                }
-            }
-            if found.len() < WITHDRAWN_AT_ONCE {
-                return Ok(());
-            }
-        }
     }
 
     /// An app that was taken from the configuration leaves its keys and its data: they are nobody else's.
@@ -259,14 +220,25 @@ impl Apps {
         now: Timestamp,
         change: impl Fn(&mut AppRecord) -> Result<()>,
     ) -> Result<()> {
+        self.change_record(app, now, |record| match record.removed_at {
+            Some(_) => Err(unknown(app)),
+            None => change(record),
+        })
+        .await
+    }
+
+    /// Changes the record of a stored app, be it of one that was removed.
+    async fn change_record(
+        &self,
+        app: &AppName,
+        now: Timestamp,
+        change: impl Fn(&mut AppRecord) -> Result<()>,
+    ) -> Result<()> {
         self.refuse_configured_app(app)?;
         for _ in 0..TRIES {
             let found = self.stores.documents.get(&APPS, app.as_str(), now).await?;
             let document_found = found.ok_or_else(|| unknown(app))?;
             let mut record: AppRecord = record::read(&document_found)?;
-            if record.removed_at.is_some() {
-                return Err(unknown(app));
-            }
             change(&mut record)?;
             let new = document(app.as_str(), &record)?;
             if self.stores.documents.replace(&APPS, document_found.version, new).await? {

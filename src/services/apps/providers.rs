@@ -20,9 +20,6 @@ use crate::{
     settings::{ApnsEnvironment, Secret},
 };
 
-/// Apple's ids have this many characters.
-const APPLE_ID_CHARS: usize = 10;
-
 /// How long a provider may take to answer a question about credentials.
 const CHECK_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -93,7 +90,6 @@ impl Apps {
     /// Gives a stored app Apple credentials, in the place of those it has.
     pub async fn set_apns(&self, app: &AppName, given: &ApnsGiven, now: Timestamp) -> Result<()> {
         self.refuse_configured_app(app)?;
-        check_apns(given)?;
         self.set(app, now, |sealer, credentials| {
             credentials.seal_apns(app, sealer, &given.proof)?;
             credentials.apns_topic = Some(given.topic.clone());
@@ -230,22 +226,6 @@ fn judged(answer: &Answer) -> (CredentialState, Option<String>) {
     }
 }
 
-fn check_apns(given: &ApnsGiven) -> Result<()> {
-    if given.topic.is_empty() {
-        return Err(Error::invalid("topic", "must not be empty"));
-    }
-    let ApnsProof::Key { key_id, team_id, .. } = &given.proof else { return Ok(()) };
-    for (field, id) in [("key_id", key_id), ("team_id", team_id)] {
-        if id.len() != APPLE_ID_CHARS || !id.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(Error::invalid(
-                field,
-                "must be the ten letters and digits that Apple shows",
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// What is wrong with credentials, told of the fields that they came in.
 fn by_field(error: Error) -> Error {
     let ErrorKind::Invalid { field: Some(setting) } = error.kind() else { return error };
@@ -271,23 +251,5 @@ mod tests {
         assert_eq!(told("apns.cert_file"), "certificate: is wrong");
         assert_eq!(told("fcm.service_account_file"), "service_account: is wrong");
         assert_eq!(told("apns.team_id"), "team_id: is wrong");
-    }
-
-    #[test]
-    fn apples_ids_have_their_form() {
-        let given = |key_id: &str, topic: &str| ApnsGiven {
-            proof: ApnsProof::Key {
-                pem: Secret::new("pem"),
-                key_id: key_id.to_owned(),
-                team_id: "ABCDE12345".to_owned(),
-            },
-            topic: topic.to_owned(),
-            environment: ApnsEnvironment::Sandbox,
-        };
-        assert!(check_apns(&given("ABCDE12345", "t")).is_ok());
-        for bad in ["", "short", "ABCDE1234/"] {
-            assert!(check_apns(&given(bad, "t")).is_err(), "{bad}");
-        }
-        assert!(check_apns(&given("ABCDE12345", "")).is_err());
     }
 }

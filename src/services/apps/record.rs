@@ -22,6 +22,9 @@ pub struct AppRecord {
     /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,
+    /// When nothing was left of it but its name and what it sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared_at: Option<Timestamp>,
     /// Its key, the user name of Basic authentication.
     pub key: String,
     /// How it proves itself to the providers.

@@ -34,6 +34,9 @@ use crate::{
 /// How often a status is computed while it is watched.
 pub const TICK: Duration = Duration::from_millis(250);
 
+/// When whoever was one watcher too many may try again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
 /// The use cases of those who look on.
 #[derive(Clone)]
 pub struct Feed {
@@ -92,7 +95,12 @@ impl Feed {
         let mut apps = self.shared.apps();
         let feed = apps.entry(app.clone()).or_insert_with(|| self.begin(app));
         // Under the lock: streams that nobody watches are dropped under it.
-        Ok(feed.watch(notification, resume))
+        feed.watch(notification, resume).ok_or_else(|| {
+            let most = stream::MOST_NOTIFICATIONS;
+            let reason =
+                format!("{most} notifications of the app are watched already, the most at once");
+            Error::limited_because(reason, TRY_AGAIN)
+        })
     }
 
     /// How many watch, over all apps.

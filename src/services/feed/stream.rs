@@ -29,6 +29,9 @@ use crate::domain::{
 
 /// How long a stream is kept for watchers to come back to.
 const LINGER: Duration = Duration::from_secs(60);
+/// Notifications of one app that have a stream at once. Each costs a look at the store and at the actors
+/// at every tick.
+pub const MOST_NOTIFICATIONS: usize = 50;
 /// An app that more than so many watch is told of every second tick: each telling costs each watcher a
 /// write to its socket, and a campaign on the same cores should hardly feel a thousand of them.
 const CROWD: usize = 250;
@@ -36,13 +39,22 @@ const CROWD: usize = 250;
 /// The streams of one app.
 pub struct AppFeed {
     source: tokio::sync::Mutex<Source>,
-    streams: Mutex<HashMap<Option<NotificationId>, Stream>>,
+    streams: Mutex<Streams>,
     joined: Notify,
 }
+
+/// By the notification that a stream is of; none is all of the app's.
+type Streams = HashMap<Option<NotificationId>, Stream>;
 
 struct Stream {
     topic: Arc<Topic>,
     watched_at: Instant,
+}
+
+impl Stream {
+    fn is_watched(&self) -> bool {
+        self.topic.watchers() > 0
+    }
 }
 
 impl AppFeed {
@@ -52,9 +64,17 @@ impl AppFeed {
         Self { source, streams: Mutex::default(), joined: Notify::new() }
     }
 
-    /// Joins a stream, all of the app's or one notification's.
-    pub fn watch(&self, notification: Option<NotificationId>, resume: Option<&str>) -> Watch {
+    /// Joins a stream, all of the app's or one notification's; none where too many notifications are
+    /// watched already.
+    pub fn watch(
+        &self,
+        notification: Option<NotificationId>,
+        resume: Option<&str>,
+    ) -> Option<Watch> {
         let mut streams = self.streams();
+        if notification.is_some() && !streams.contains_key(&notification) {
+            make_room(&mut streams)?;
+        }
         let stream = streams.entry(notification).or_insert_with(|| Stream {
             topic: Arc::new(Topic::new()),
             watched_at: Instant::now(),
@@ -66,7 +86,7 @@ impl AppFeed {
         });
         let joined = topic.join(seen);
         self.joined.notify_one();
-        Watch::new(topic, joined)
+        Some(Watch::new(topic, joined))
     }
 
     /// Whether anybody watches.
@@ -110,18 +130,28 @@ impl AppFeed {
     /// The streams that are watched now. Those that nobody has watched for long are dropped.
     fn watched(&self) -> Vec<(Option<NotificationId>, Arc<Topic>)> {
         let (mut streams, now) = (self.streams(), Instant::now());
-        let is_watched = |stream: &Stream| stream.topic.watchers() > 0;
-        streams.values_mut().filter(|stream| is_watched(stream)).for_each(|stream| {
+        streams.values_mut().filter(|stream| stream.is_watched()).for_each(|stream| {
             stream.watched_at = now;
         });
         streams.retain(|_, stream| now - stream.watched_at < LINGER);
-        let watched = streams.iter().filter(|(_, stream)| is_watched(stream));
+        let watched = streams.iter().filter(|(_, stream)| stream.is_watched());
         watched.map(|(of, stream)| (*of, Arc::clone(&stream.topic))).collect()
     }
 
-    fn streams(&self) -> MutexGuard<'_, HashMap<Option<NotificationId>, Stream>> {
+    fn streams(&self) -> MutexGuard<'_, Streams> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Room for one more notification's stream: one that is kept for watchers to come back to makes room.
+fn make_room(streams: &mut Streams) -> Option<()> {
+    if streams.keys().flatten().count() < MOST_NOTIFICATIONS {
+        return Some(());
+    }
+    let is_left = |(of, stream): &(&Option<_>, &Stream)| of.is_some() && !stream.is_watched();
+    let left = streams.iter().filter(is_left).min_by_key(|(_, stream)| stream.watched_at);
+    let oldest = left.map(|(of, _)| *of)?;
+    streams.remove(&oldest).map(drop)
 }
 
 /// Feeds an app's streams for as long as anybody watches, and a little longer.
@@ -201,6 +231,34 @@ mod tests {
     use serde_json::json;
 
     use super::{super::history::History, *};
+
+    #[test]
+    fn so_many_notifications_have_streams_and_those_left_make_room() {
+        let id = |n: usize| Some(NotificationId(uuid::Uuid::from_u128(n as u128)));
+        let start = Instant::now();
+        let stream = |n: u64| Stream {
+            topic: Arc::new(Topic::new()),
+            watched_at: start + Duration::from_secs(n),
+        };
+        let mut streams: Streams =
+            (0..MOST_NOTIFICATIONS - 1).map(|n| (id(n), stream(n as u64))).collect();
+        streams.insert(None, stream(0));
+        let heard: Vec<_> = streams.values().map(|stream| stream.topic.join(None)).collect();
+        assert!(make_room(&mut streams).is_some());
+        assert_eq!(streams.len(), MOST_NOTIFICATIONS, "there was room");
+        streams.insert(id(1000), stream(2000));
+        streams.insert(id(1001), stream(1000));
+        assert!(make_room(&mut streams).is_some());
+        assert!(streams.contains_key(&id(1000)) && !streams.contains_key(&id(1001)), "the oldest");
+        streams.remove(&id(1000));
+        let last = stream(0);
+        let watched = last.topic.join(None);
+        streams.insert(id(1002), last);
+        assert!(make_room(&mut streams).is_none(), "all are watched");
+        drop((heard, watched));
+        assert!(make_room(&mut streams).is_some());
+        assert!(streams.contains_key(&None), "the app's own does not count");
+    }
 
     #[tokio::test]
     async fn a_watcher_that_fell_behind_goes_on_from_a_snapshot() {

@@ -88,15 +88,15 @@ impl Topic {
     /// status there is nothing to be told first.
     pub fn join(&self, seen: Option<u64>) -> Joined {
         let mut state = self.lock();
-        let missed = seen.and_then(|seen| state.since(seen));
-        let first = missed.unwrap_or_else(|| match state.is_stale() {
+        let missed = seen.and_then(|seen| Some((seen, state.since(seen)?)));
+        let (seq, first) = missed.unwrap_or_else(|| match state.is_stale() {
             true => {
                 state.afresh = true;
-                Vec::new()
+                (state.seq, Vec::new())
             }
-            false => state.snapshot(),
+            false => (state.seq, state.snapshot()),
         });
-        let resume = format!("{}.{}", self.epoch, seen.unwrap_or(state.seq));
+        let resume = format!("{}.{seq}", self.epoch);
         // Under the lock: what is told from now on is heard.
         Joined { resume, first, rest: self.sender.subscribe() }
     }
@@ -249,8 +249,9 @@ mod tests {
         assert_eq!(missed.iter().map(|told| told["seq"].clone()).collect::<Vec<_>>(), [4, 5]);
         assert!(topic.join(Some(5)).first.is_empty());
         for unheld in [0, 6, u64::MAX] {
-            let first = topic.join(Some(unheld)).first;
-            assert_eq!(read(&first[0])["type"], "snapshot", "{unheld}");
+            let joined = topic.join(Some(unheld));
+            assert_eq!(read(&joined.first[0])["type"], "snapshot", "{unheld}");
+            assert!(joined.resume.ends_with(".5"), "what was never told is not echoed: {unheld}");
         }
         (6..=6 + KEPT_PATCHES as u64).for_each(|sent| tell(&topic, sent));
         assert_eq!(read(&topic.join(Some(5)).first[0])["type"], "snapshot");

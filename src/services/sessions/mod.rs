@@ -3,7 +3,9 @@
 //!
 //! A session names the key that it was begun with and holds a proof of its secret, which only the cookie
 //! and the secret together make. Who the caller is, the key says each time: when it is revoked, its
-//! sessions end.
+//! sessions end. `endings` tells of sessions that end, for what lasts longer than a request.
+
+mod endings;
 
 use std::time::Duration;
 
@@ -11,6 +13,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+pub use endings::SessionEnd;
+
+use self::endings::Endings;
 use super::keys::{self, Digest, KeyRef, digest_of};
 use crate::{
     domain::{Error, Result, timestamp::Timestamp},
@@ -30,6 +35,7 @@ const DRAWER: Drawer = Drawer { kind: "session", app: None };
 #[derive(Clone)]
 pub struct Sessions {
     stores: Stores,
+    endings: Endings,
 }
 
 /// A session that has not ended.
@@ -82,9 +88,15 @@ impl Session {
 }
 
 impl Sessions {
-    /// Over these stores.
+    /// Over these stores, of a node alone.
     pub fn new(stores: Stores) -> Self {
-        Self { stores }
+        Self { stores, endings: Endings::new(None) }
+    }
+
+    /// The same among several nodes, which hear of the ends of each other's sessions; must be called within
+    /// a runtime.
+    pub fn among_nodes(stores: Stores) -> Self {
+        Self { endings: Endings::new(Some(stores.clone())), stores }
     }
 
     /// Begins a session with a key of this secret.
@@ -106,6 +118,37 @@ impl Sessions {
 
     /// The session of a cookie, prolonged; none where it has ended.
     pub async fn find(&self, token: &str, now: Timestamp) -> Result<Option<Session>> {
+        let Some((mut session, version)) = self.stored(token, now).await? else { return Ok(None) };
+        if now.until(session.expires_at) + PROLONGED_AFTER < LIFETIME {
+            session.expires_at = now.plus(LIFETIME);
+            // Where another request was quicker, it has prolonged it, or ended it.
+            let prolonged = document(&session)?;
+            self.stores.documents.replace(&DRAWER, version, prolonged).await?;
+        }
+        Ok(Some(session))
+    }
+
+    /// The session of a cookie, which is not used by that: it ends as if nobody had looked.
+    pub async fn look(&self, token: &str, now: Timestamp) -> Result<Option<Session>> {
+        Ok(self.stored(token, now).await?.map(|(session, _)| session))
+    }
+
+    /// Ends a session.
+    pub async fn end(&self, session: &Session) -> Result<()> {
+        let name = name(&session.token);
+        if self.stores.documents.delete(&DRAWER, &name).await? {
+            self.endings.tell(&name, Timestamp::now()).await;
+        }
+        Ok(())
+    }
+
+    /// Where the end of a session is heard, at whichever node it ends.
+    pub fn end_of(&self, session: &Session) -> SessionEnd {
+        self.endings.of(session)
+    }
+
+    /// A session and the version of its document.
+    async fn stored(&self, token: &str, now: Timestamp) -> Result<Option<(Session, u64)>> {
         if token.len() != TOKEN_CHARS {
             return Ok(None);
         }
@@ -115,19 +158,7 @@ impl Sessions {
         let kept = serde_json::from_value(found.body);
         let kept = kept.map_err(|error| Error::internal("read a session", error))?;
         let expires_at = found.expires_at.unwrap_or(now);
-        let mut session = Session { token: token.to_owned(), kept, expires_at };
-        if now.until(expires_at) + PROLONGED_AFTER < LIFETIME {
-            session.expires_at = now.plus(LIFETIME);
-            // Where another request was quicker, it has prolonged it, or ended it.
-            let prolonged = document(&session)?;
-            self.stores.documents.replace(&DRAWER, found.version, prolonged).await?;
-        }
-        Ok(Some(session))
-    }
-
-    /// Ends a session.
-    pub async fn end(&self, session: &Session) -> Result<()> {
-        self.stores.documents.delete(&DRAWER, &name(&session.token)).await.map(drop)
+        Ok(Some((Session { token: token.to_owned(), kept, expires_at }, found.version)))
     }
 }
 

@@ -29,6 +29,10 @@ use crate::{
     settings::{ApnsEnvironment, ApnsSettings},
 };
 
+/// Apple's ids have this many characters.
+const ID_CHARS: usize = 10;
+/// Apple's bundle ids have at most 155 characters; endings such as `.voip` come after.
+const LONGEST_TOPIC: usize = 200;
 /// A token's `iat` is a multiple of this, so that the tokens of all nodes say the same.
 const ALIGNMENT_SECS: i64 = 30 * 60;
 /// A new `iat` is taken into use this long after its moment. A token is so between 5 and 35 minutes
@@ -59,10 +63,7 @@ pub(super) fn load(settings: &ApnsSettings) -> Result<Credentials, CredentialErr
     };
     let endpoint = settings.endpoint.as_deref().unwrap_or(default);
     let origin = credentials::origin("apns.endpoint", endpoint)?;
-    let topic = HeaderValue::from_str(&settings.topic)
-        .ok()
-        .filter(|topic| !topic.is_empty() && settings.topic.is_ascii())
-        .ok_or_else(|| CredentialError::new("apns.topic", "must be the app's bundle id"))?;
+    let topic = topic(&settings.topic)?;
     let (tokens, client) = match (&settings.key_file, &settings.cert_file) {
         (Some(_), None) => (Some(load_key(settings)?), None),
         (None, Some(_)) => (None, Some(load_certificate(settings)?)),
@@ -77,6 +78,18 @@ pub(super) fn load(settings: &ApnsSettings) -> Result<Credentials, CredentialErr
     let roots = ("apns.ca_file", settings.ca_file.as_deref());
     let tls = credentials::tls(roots, ("apns.cert_file", client))?;
     Ok(Credentials { origin, tls, tokens, topic })
+}
+
+/// A bundle id, or one with Apple's ending for another kind of push.
+fn topic(text: &str) -> Result<HeaderValue, CredentialError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let fits = (1..=LONGEST_TOPIC).contains(&text.len()) && text.bytes().all(plain);
+    HeaderValue::from_str(text).ok().filter(|_| fits).ok_or_else(|| {
+        let problem = format!(
+            "must be the app's bundle id: 1 to {LONGEST_TOPIC} letters, digits, `.`, `-` or `_`"
+        );
+        CredentialError::new("apns.topic", problem)
+    })
 }
 
 fn load_key(settings: &ApnsSettings) -> Result<ProviderTokens, CredentialError> {
@@ -103,7 +116,7 @@ fn load_key(settings: &ApnsSettings) -> Result<ProviderTokens, CredentialError> 
 
 fn identifier(key: &'static str, id: Option<&str>) -> Result<String, CredentialError> {
     match id {
-        Some(id) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+        Some(id) if id.len() == ID_CHARS && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             Ok(id.to_owned())
         }
         Some(_) => Err(CredentialError::new(key, "must be the ten letters and digits Apple gave")),
@@ -291,7 +304,17 @@ pub(super) mod tests {
         assert_eq!(key_of(ApnsSettings { key_file: garbage, ..good.clone() }), "apns.key_file");
         assert_eq!(key_of(ApnsSettings { key_id: None, ..good.clone() }), "apns.key_id");
         assert_eq!(key_of(ApnsSettings { team_id: None, ..good.clone() }), "apns.team_id");
-        assert_eq!(key_of(ApnsSettings { topic: String::new(), ..good.clone() }), "apns.topic");
+        for id in ["short", "ABC123DEFGH", "ABC123DEF/", "ABC123DEF\n"] {
+            let id = Some(id.to_owned());
+            let of_key = ApnsSettings { key_id: id.clone(), ..good.clone() };
+            assert_eq!(key_of(of_key), "apns.key_id", "{id:?}");
+            let of_team = ApnsSettings { team_id: id, ..good.clone() };
+            assert_eq!(key_of(of_team), "apns.team_id");
+        }
+        for topic in ["", "com example", "com/example", "com.exämple", "a\n", &"a".repeat(201)] {
+            let settings = ApnsSettings { topic: topic.to_owned(), ..good.clone() };
+            assert_eq!(key_of(settings), "apns.topic", "{topic:?}");
+        }
         let plain = Some("http://127.0.0.1:1".into());
         assert_eq!(key_of(ApnsSettings { endpoint: plain, ..good.clone() }), "apns.endpoint");
         let garbage = Some(files.write("ca.pem", "garbage"));

@@ -20,6 +20,10 @@ use crate::{domain::timestamp::Timestamp, settings::FcmSettings};
 const FILE: &str = "fcm.service_account_file";
 const DEFAULT_TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
+/// Longest address or key id of a service account, in characters.
+const LONGEST_FIELD: usize = 256;
+/// Google's project ids have at most 30 characters, older ones a domain before them.
+const LONGEST_PROJECT: usize = 100;
 /// Google: an assertion lives for an hour at most.
 const ASSERTION_SECS: i64 = 3600;
 
@@ -59,6 +63,7 @@ pub(super) fn load(settings: &FcmSettings) -> Result<Credentials, CredentialErro
         let problem = "is not a service account's JSON with client_email and private_key";
         CredentialError::new(FILE, problem)
     })?;
+    check_fields(&account)?;
     let endpoint = settings.endpoint.as_deref().unwrap_or("https://fcm.googleapis.com");
     let origin = credentials::origin("fcm.endpoint", endpoint)?;
     let token_key = if settings.token_uri.is_some() { "fcm.token_uri" } else { FILE };
@@ -73,11 +78,27 @@ pub(super) fn load(settings: &FcmSettings) -> Result<Credentials, CredentialErro
     Ok(Credentials { origin, token_origin, token_path, tls, signer, project })
 }
 
+/// Refuses what Google would not have written; what goes into tokens and paths is bounded so.
+fn check_fields(account: &ServiceAccount) -> Result<(), CredentialError> {
+    let is_word = credentials::is_word;
+    if !is_word(&account.client_email, LONGEST_FIELD) || !account.client_email.contains('@') {
+        let problem =
+            format!("client_email must be an address of at most {LONGEST_FIELD} characters");
+        return Err(CredentialError::new(FILE, problem));
+    }
+    if account.private_key_id.as_ref().is_some_and(|id| !is_word(id, LONGEST_FIELD)) {
+        let problem =
+            format!("private_key_id must be 1 to {LONGEST_FIELD} visible ASCII characters");
+        return Err(CredentialError::new(FILE, problem));
+    }
+    Ok(())
+}
+
 fn project(settings: &FcmSettings, from_file: Option<&str>) -> Result<String, CredentialError> {
     let key = if settings.project_id.is_some() { "fcm.project_id" } else { FILE };
     let project = settings.project_id.as_deref().or(from_file).unwrap_or_default();
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    if project.is_empty() || !project.bytes().all(fits) {
+    if !(1..=LONGEST_PROJECT).contains(&project.len()) || !project.bytes().all(fits) {
         return Err(CredentialError::new(key, "names no project_id of Google's form"));
     }
     Ok(project.to_owned())
@@ -220,6 +241,23 @@ pub(super) mod tests {
             account[field] = Value::Null;
             assert_eq!(key_of(from_account(&files, &account)), FILE, "{field}");
         }
+        for (field, wrong) in [
+            ("client_email", "nobody".to_owned()),
+            ("client_email", "a@b\n".to_owned()),
+            ("client_email", format!("a@{}", "b".repeat(300))),
+            ("private_key_id", String::new()),
+            ("private_key_id", "k".repeat(300)),
+            ("project_id", "p".repeat(101)),
+        ] {
+            let mut account = account();
+            account[field] = wrong.clone().into();
+            let error = check(&from_account(&files, &account)).unwrap_err();
+            assert!(error.problem.contains(field), "{wrong}: {error}");
+        }
+        let mut long = account();
+        long["more"] = "x".repeat(70_000).into();
+        let error = check(&from_account(&files, &long)).unwrap_err();
+        assert!(error.problem.contains("bytes"), "{error}");
         let mut account = account();
         account["private_key"] = "garbage".into();
         assert_eq!(key_of(from_account(&files, &account)), FILE);

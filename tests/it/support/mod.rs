@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod caller;
 pub mod chromium;
 pub mod clock;
 pub mod collector;

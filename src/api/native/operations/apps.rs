@@ -35,7 +35,7 @@ fn apps() -> Vec<Operation> {
             .refuses(&[409]),
         get("/apps/{name}", "get_app", "An app").answers("The app.", one()),
         delete("/apps/{name}", "remove_app", "Removes a stored app")
-            .about("For an operator. Keys end, campaigns are withdrawn, devices removed; the name stays taken.")
+            .about("For an operator. Keys end, campaigns are withdrawn, devices removed; the name stays taken. A removal that was cut short goes on.")
             .answers("It is gone.", done())
             .refuses(&[409]),
     ]

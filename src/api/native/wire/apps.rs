@@ -41,7 +41,8 @@ impl<'de> Deserialize<'de> for ScopeName {
 #[serde(deny_unknown_fields)]
 #[schema(as = KeyToMake)]
 pub struct KeyBody {
-    /// For people.
+    /// For people; 1 to 64 characters, none that hide or turn others.
+    #[schema(min_length = 1, max_length = 64)]
     pub name: String,
     /// What it permits.
     #[schema(schema_with = schemas::scopes)]
@@ -89,7 +90,8 @@ pub struct ApnsBody {
     #[serde(default)]
     /// In PEM with its private key, in the place of a signing key.
     certificate: Option<String>,
-    /// The bundle id.
+    /// The bundle id: letters, digits, `.`, `-` and `_`.
+    #[schema(min_length = 1, max_length = 200)]
     topic: String,
     #[schema(schema_with = schemas::environment)]
     environment: ApnsEnvironment,

@@ -9,8 +9,7 @@ await inBrowser(async (open) => {
   const secret = await makingAnApp(tab);
   await givingCredentials(tab);
   const viewer = await makingKeys(tab, secret);
-  await lookingOnly(open, viewer);
-  await revoking(tab, viewer);
+  await revoking(tab, viewer, await lookingOnly(open, viewer));
   await configured(tab);
   await deletingTheApp(tab, secret);
   await auditing(tab);
@@ -118,14 +117,17 @@ async function lookingOnly(open, viewer) {
   tab.expected.push(/status of 403/);
   await visit(tab, "/apps");
   await tab.getByRole("alert").waitFor();
+  return tab;
 }
 
-async function revoking(tab, viewer) {
+async function revoking(tab, viewer, elsewhere) {
   const dialog = tab.getByRole("dialog");
   await tab.getByRole("button", { name: "Revoke viewer" }).click();
   await dialog.getByRole("button", { name: "Revoke 1 key" }).click();
   await tab.getByRole("row", { name: /viewer/ }).waitFor({ state: "hidden" });
   is((await status(viewer)) === 401, "the revoked key works on");
+  // Whoever had signed in with it sees so, without a click.
+  await elsewhere.getByRole("button", { name: "Sign in" }).waitFor();
 }
 
 async function configured(tab) {
