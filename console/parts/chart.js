@@ -144,7 +144,7 @@ const valueOf = (sample, key) => (sample?.values?.[key] === undefined ? '–' : 
 function drawLegend(legend, keys, name, sample, reading) {
   legend.replaceChildren(
     ...keys.map((key) => h('span.chart-key', { dataset: { line: key } }, name(key), h('strong.number', null, valueOf(sample, key)))),
-    h('span.soft.chart-when', null, reading === null ? 'now' : when(reading)),
+    h('span.soft.chart-when', null, when(reading)),
   );
 }
 
