@@ -2,6 +2,7 @@
 
 import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from './names.js';
 import { count, duration, number, percent, sum } from './format.js';
+import { namesOf } from './outages.js';
 
 /** Whether the engine works on it or will, so that its numbers may change. */
 export const isActive = (status) => [SENDING, QUEUED, PAUSED].includes(status);
@@ -47,10 +48,11 @@ export function told({ sent, failed, left, status }) {
   return parts.join(', ');
 }
 
-/** The one line under a bar: how fast, how long still. */
-export function pace({ status, rate, eta, done, expected, left }) {
+/** The one line under a bar: how fast, how long still. `away` are providers out of order (lib/outages.js). */
+export function pace({ status, rate, eta, done, expected, left }, away = []) {
   if (status === SENDING) {
     if (expected === null && !done) return 'Finding its devices';
+    if (away.length && !rate) return `${percent(done, expected)} · waits for ${namesOf(away)}`;
     const rest = eta !== null && left > 0 ? `, ${duration(eta)} left` : '';
     return `${percent(done, expected)} · ${count(rate, 'push', 'pushes')} a second${rest}`;
   }

@@ -6,6 +6,18 @@ const REASONS = {
   pruned: 'Given up after its token had ended',
   no_provider: 'The device names no provider',
   no_credentials: 'The app has no credentials for this provider',
+  malformed_token: 'The token is not one of this provider',
+  bad_credential: 'The provider refused the credentials',
+  unavailable: 'The provider was out of order',
+  internal_error: 'A fault in Fanfare itself',
+  // Between us and the provider.
+  connect_refused: 'The provider could not be reached',
+  dns: 'The provider’s name was not found',
+  tls: 'No secure connection to the provider',
+  timeout: 'The provider did not answer in time',
+  connection_lost: 'The connection to the provider broke',
+  goaway: 'The provider closed the connection',
+  reset: 'The provider broke the push off',
   // APNs.
   Unregistered: 'The app was removed from the device',
   ExpiredToken: 'The push token has ended',
@@ -32,6 +44,8 @@ const REASONS = {
   ExpiredProviderToken: 'The credentials’ token had ended',
   InvalidProviderToken: 'The provider refused the credentials',
   MissingProviderToken: 'No credentials were shown',
+  UnrelatedKeyIdInToken: 'The key is not one for this topic',
+  BadEnvironmentKeyIdInToken: 'The key is for another environment',
   // FCM.
   UNREGISTERED: 'The app was removed from the device',
   NOT_FOUND: 'The provider does not know the token',
@@ -48,6 +62,28 @@ const REASONS = {
 
 /** What a reason means; null for one that is not known here. */
 export const meaning = (reason) => REASONS[reason] ?? null;
+
+const FAULTS = {
+  connect_refused: 'connection refused',
+  dns: 'its name is not found',
+  tls: 'no secure connection',
+  timeout: 'no answer in time',
+  connection_lost: 'the connection breaks',
+  goaway: 'it closes connections',
+  reset: 'it breaks pushes off',
+};
+
+/** How a provider is out of order, in few words; null for a word that is not known here. */
+export const fault = (word) => FAULTS[word] ?? null;
+
+const OF_CREDENTIALS = new Set([
+  'no_credentials', 'bad_credential', 'Forbidden', 'BadCertificate', 'BadCertificateEnvironment', 'ExpiredProviderToken', 'InvalidProviderToken',
+  'MissingProviderToken', 'UnrelatedKeyIdInToken', 'BadEnvironmentKeyIdInToken', 'TopicDisallowed', 'BadTopic', 'MissingTopic',
+  'PERMISSION_DENIED', 'UNAUTHENTICATED', 'SENDER_ID_MISMATCH', 'THIRD_PARTY_AUTH_ERROR',
+]);
+
+/** Whether other credentials may mend it. */
+export const isOfCredentials = (reason) => OF_CREDENTIALS.has(reason);
 
 /** `{reason: n}`, most frequent first. */
 export const ranked = (reasons) =>

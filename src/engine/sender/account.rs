@@ -37,8 +37,8 @@ enum Trouble {
     Refused(String, Instant),
     /// The provider asks for a slower pace until then.
     Held(Instant),
-    /// The provider is out of order.
-    OutOfOrder(Option<Instant>),
+    /// The provider is out of order, as far as is known in this way.
+    OutOfOrder(Option<String>, Option<Instant>),
 }
 
 impl Trouble {
@@ -50,7 +50,8 @@ impl Trouble {
         }
         let (breaker, until) = state.breaker.stands();
         if breaker != BreakerState::Closed {
-            return Some(Self::OutOfOrder(until));
+            let fault = state.fault.as_ref().map(|fault| fault.as_str().to_owned());
+            return Some(Self::OutOfOrder(fault, until));
         }
         state.hold_until.filter(|until| *until > now).map(Self::Held)
     }
@@ -59,14 +60,15 @@ impl Trouble {
         match self {
             Self::Refused(reason, _) => format!("refuses the credentials: {reason}"),
             Self::Held(_) => "asks for a slower pace".to_owned(),
-            Self::OutOfOrder(_) => "does not answer as it should".to_owned(),
+            Self::OutOfOrder(Some(fault), _) => format!("does not answer as it should: {fault}"),
+            Self::OutOfOrder(None, _) => "does not answer as it should".to_owned(),
         }
     }
 
     fn retry(&self) -> Option<Instant> {
         match self {
             Self::Refused(_, at) | Self::Held(at) => Some(*at),
-            Self::OutOfOrder(at) => *at,
+            Self::OutOfOrder(_, at) => *at,
         }
     }
 }

@@ -36,8 +36,10 @@ impl Desk {
             count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
         }
-        let refused = match &answer {
-            Answer::BadCredential { reason } => Some(reason.clone()),
+        let reason = match &answer {
+            Answer::BadCredential { reason } | Answer::Unavailable { reason, .. } => {
+                Some(reason.clone())
+            }
             _ => None,
         };
         let is_refusal = answer.is_refusal();
@@ -48,7 +50,7 @@ impl Desk {
         job.attempts += u32::from(!state.breaker.is_open());
         let attempt = job.attempts.max(1);
         let verdict = verdict::judge(answer, attempt, registered_at, &self.policy, jitter);
-        self.note_health(&mut state, verdict.health, refused, now);
+        self.note_health(&mut state, verdict.health, reason, now);
         if let Some(hold) = verdict.hold {
             let until = now + hold;
             state.hold_until = Some(state.hold_until.map_or(until, |held| held.max(until)));
@@ -108,16 +110,17 @@ impl Desk {
         &self,
         state: &mut State,
         health: Health,
-        refused: Option<Reason>,
+        reason: Option<Reason>,
         now: Instant,
     ) {
         let provider = self.transport.provider().name();
-        match (health, refused) {
+        match (health, reason) {
             (Health::Answered, _) => {
                 state.breaker.answered();
                 state.refused = None;
             }
-            (Health::Failing, _) => {
+            (Health::Failing, reason) => {
+                state.fault = reason;
                 if let Some(refused) = &mut state.refused {
                     refused.probing_until = None;
                 }

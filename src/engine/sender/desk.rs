@@ -85,6 +85,8 @@ pub struct DeskRates {
 pub(super) struct State {
     pub(super) queue: Queue,
     pub(super) breaker: Breaker,
+    /// How the provider was out of order the last time.
+    pub(super) fault: Option<Reason>,
     pub(super) guard: PruneGuard,
     pub(super) meter: Meter,
     pub(super) prunes: Vec<PruneOrder>,
@@ -138,6 +140,7 @@ impl Desk {
         let state = State {
             queue: Queue::default(),
             breaker: Breaker::default(),
+            fault: None,
             guard: PruneGuard::new(prune_guard_percent),
             meter,
             prunes: Vec::new(),
