@@ -2,8 +2,8 @@
 //
 // A page is a module of `pages/` with `page(context)`; it answers `{ title, element, leave, mayLeave }`: the
 // last, a promise, may ask whether to leave. `context` has `params` and `query` of the address, the
-// `session`, the live `feed`, the `past` two minutes of it, `can(scope)`, and `renew()` for when what the
-// session says has changed.
+// `session`, the live `feed`, the `past` two minutes of it, `can(scope)`, and `renew(app)` for when what
+// the session says has changed, with which app an operator looks at then.
 
 import { get, remove, speakAs, whenLost } from './lib/api.js';
 import { Feed } from './lib/feed.js';
@@ -12,7 +12,7 @@ import { listen } from './lib/keys.js';
 import { resume } from './lib/places.js';
 import { go, located, start, to } from './lib/router.js';
 import { shell } from './parts/shell.js';
-import { failed, toast } from './parts/toast.js';
+import { failed, pageChanged, toast } from './parts/toast.js';
 import { signIn } from './pages/sign_in.js';
 
 const ROUTES = [
@@ -66,14 +66,28 @@ async function begin() {
   return arrive();
 }
 
-/** Another app, on its overview; answers whether it came to that. */
+/** Another app, on the same page where that app has one; answers whether it came to that. */
 async function choose(app) {
   if (!(await mayLeave())) return false;
   localStorage.setItem(CHOSEN_APP, app);
   gone();
-  history.replaceState(history.state, '', to('/'));
+  history.replaceState(history.state, '', to(sameOf(location.pathname.slice(to('').length), location.search, app)));
   begin();
   return true;
+}
+
+/** Where another app is looked at after a page of this one: what only one app has gives way to its list. */
+function sameOf(path, search, app) {
+  if (path === '/apps') return search ? `/apps?app=${encodeURIComponent(app)}` : path;
+  if (path === '/campaigns/new') return path;
+  const [, section] = path.split('/');
+  return section ? `/${section}` : '/';
+}
+
+/** Begins again, for an operator with this app chosen. */
+function renew(app) {
+  if (app && session.operator) localStorage.setItem(CHOSEN_APP, app);
+  return begin();
 }
 
 /** Whether the page that is shown may be left; it may ask, and is asked once at a time. */
@@ -105,8 +119,9 @@ async function arrive() {
     const module = await (found?.page ?? (() => import('./pages/missing.js')))();
     if (mine !== turn) return;
     gone();
+    pageChanged();
     feed.focus(null);
-    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can, renew: begin };
+    const context = { params: {}, query: new URLSearchParams(), ...found, session, feed, past, can, renew };
     current = module.page(context);
     document.title = `${current.title} · Fanfare`;
     frame.show(current.element, mine > 1);

@@ -40,6 +40,36 @@ export function time(text) {
   return at.toDateString() === new Date().toDateString() ? today.format(at) : days.format(at);
 }
 
+/** The time alone. */
+export const clock = (text) => today.format(new Date(text));
+
+const wholeDays = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+
+/** Today, Yesterday, `Monday 23 November 2026` */
+export function day(text, now = Date.now()) {
+  const before = new Date(now);
+  before.setDate(before.getDate() - 1);
+  const at = new Date(text).toDateString();
+  if (at === new Date(now).toDateString()) return 'Today';
+  return at === before.toDateString() ? 'Yesterday' : wholeDays.format(new Date(text)).replace(',', '');
+}
+
+const moments = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' };
+
+/** `23 Nov 2026, 06:00 CET`: a time that something is to happen at, with its zone; that of whoever looks. */
+export function scheduled(text, timeZone) {
+  if (!text) return '–';
+  const at = new Date(text);
+  return `${new Intl.DateTimeFormat('en-GB', { ...moments, timeZone }).format(at)} ${zoneName(at, timeZone)}`;
+}
+
+/** Zones have names in some Englishes only; everywhere else their distance stands for them. */
+function zoneName(at, timeZone) {
+  const named = (locale) => new Intl.DateTimeFormat(locale, { timeZone, timeZoneName: 'short' }).formatToParts(at).find(({ type }) => type === 'timeZoneName').value;
+  const [british, american] = [named('en-GB'), named('en-US')];
+  return /^(GMT|UTC)[+-]/.test(british) ? american : british;
+}
+
 /** in 5 min, 3 h ago, just now */
 export function ago(text, now = Date.now()) {
   if (!text) return '–';

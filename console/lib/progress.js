@@ -32,6 +32,12 @@ export function progress(record, live) {
   };
 }
 
+/** From this share on failures are worth a word. */
+const MUCH = 0.1;
+
+/** Whether so many of those done failed that somebody should look. */
+export const failedMuch = ({ done, failed }) => done > 0 && sum(failed) >= MUCH * done;
+
 /** The parts of its bar. */
 export function shares({ sent, failed, done, expected, status }) {
   // Of one that was stopped nobody knows any more how many it was for.

@@ -15,6 +15,7 @@ const REASONS = {
   dns: 'The provider’s name was not found',
   tls: 'No secure connection to the provider',
   timeout: 'The provider did not answer in time',
+  no_answer: 'The provider did not answer in time',
   connection_lost: 'The connection to the provider broke',
   goaway: 'The provider closed the connection',
   reset: 'The provider broke the push off',

@@ -18,6 +18,9 @@ history.replaceState({ index: shown, entry }, '');
 want(entry);
 keepOverReloads(() => entry);
 
+/** Where an app's credentials are. */
+export const credentialsOf = (app) => to(`/apps?app=${encodeURIComponent(app)}`);
+
 /** Goes to a page, unless the one that is shown wants to be stayed on; answers whether it went. */
 export async function go(path, { replace = false } = {}) {
   return move(to(path), replace);

@@ -4,22 +4,23 @@ import { call, get, path, post, remove } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
 import { count } from '../lib/format.js';
 import { providerName } from '../lib/names.js';
+import { outages } from '../lib/outages.js';
 import { go, to } from '../lib/router.js';
 import { edited, shownOnce } from '../parts/dialog.js';
 import { badge, empty, field, loading, pageHead, trouble, when } from '../parts/pieces.js';
 import { failed, toast } from '../parts/toast.js';
 import { keys } from './apps/keys.js';
-import { STATES, checkUnknown, providers } from './apps/providers.js';
+import { checkUnknown, providers, standing } from './apps/providers.js';
 
 const EVERYWHERE = { everywhere: true };
 /** Of so many apps in the list providers are asked what they think of the credentials. */
 const ASKED = 10;
 
-export function page({ query: asked, session, renew }) {
+export function page({ query: asked, session, feed, renew }) {
   const leaving = new AbortController();
   const state = { apps: null, error: null, name: asked.get('app'), checking: new Set(), asked: new Set() };
   const site = {
-    session, state, signal: leaving.signal,
+    session, state, feed, signal: leaving.signal,
     mayManage: session.operator,
     draw: () => view.draw(),
     load,
@@ -43,7 +44,14 @@ export function page({ query: asked, session, renew }) {
     view.draw();
   }
   load();
-  return { title: 'Apps and keys', element: view.element, leave: () => leaving.abort() };
+  // What stands here of providers changes seldom; the feed tells of much else.
+  let told = null;
+  const stop = feed.watch(({ status }) => {
+    const now = JSON.stringify(outages(status?.providers));
+    if (now !== told) view.draw();
+    told = now;
+  });
+  return { title: 'Apps and keys', element: view.element, leave: () => (leaving.abort(), stop()) };
 }
 
 function shown(site, renew) {
@@ -56,7 +64,7 @@ function shown(site, renew) {
   if (name) return [pageHead('Apps and keys'), h('div.card', null, empty('There is no app of this name, or it is not yours.', h('a', { href: to('/apps') }, 'All apps')))];
   return [
     pageHead('Apps and keys', 'An app has devices, campaigns, credentials and keys of its own.', create),
-    apps.length ? list(apps) : h('div.card', null, empty('There is no app yet. An app is what devices register with and campaigns are sent for.')),
+    apps.length ? list(site, apps) : h('div.card', null, empty('There is no app yet. An app is what devices register with and campaigns are sent for.')),
   ];
 }
 
@@ -66,13 +74,16 @@ function theOne({ state: { apps, name }, mayManage }) {
   return apps.length === 1 && !mayManage ? apps[0] : null;
 }
 
-function list(apps) {
+function list(site, apps) {
   return h('section.card.flush', { 'aria-label': 'Apps' }, h('table.app-rows', null,
     h('thead', null, h('tr', null, ['App', 'Providers', 'Keys', 'Made'].map((label) => h('th', { scope: 'col' }, label)))),
     h('tbody', null, apps.map((app) => h('tr', { key: app.name },
       h('td', null, h('a.row-link', { href: to(`/apps?app=${encodeURIComponent(app.name)}`) }, app.name)),
       h('td', null, app.providers.length
-        ? h('span.row.tight', null, app.providers.map((row) => badge(`${providerName(row.provider)}: ${STATES[row.state]?.name ?? row.state}`, STATES[row.state]?.tone)))
+        ? h('span.row.tight', null, app.providers.map((row) => {
+          const { name, tone } = standing(site, app, row);
+          return badge(`${providerName(row.provider)}: ${name}`, tone);
+        }))
         : h('span.soft', null, 'No credentials')),
       h('td', null, count(app.keys.length, 'key')),
       h('td.soft', null, app.source === 'configuration' ? 'In the configuration' : when(app.created_at)))))));
@@ -100,7 +111,7 @@ async function createApp(renew) {
   });
   if (!made) return;
   await shownOnce('The secret of its first key', `It may do everything in ${made.app.name}. Keep it now: it is shown this once.`, made.secret);
-  await renew();
+  await renew(made.app.name);
   go(`/apps?app=${encodeURIComponent(made.app.name)}`);
 }
 

@@ -2,15 +2,20 @@
 
 import { envelope, get, query } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
-import { time } from '../lib/format.js';
+import { clock, number, time } from '../lib/format.js';
 import { remember } from '../lib/router.js';
 import { icon } from '../parts/icons.js';
 import { pager } from '../parts/pager.js';
 import { empty, field, loading, pageHead, trouble } from '../parts/pieces.js';
+import { byDay, runs } from './audit/runs.js';
 import { ACTIONS, sentence } from './audit/sentences.js';
 
 const SIZE = 50;
 const TITLES = 200;
+/** So many alike in a row are one line. */
+const COLLAPSED = 3;
+/** From so many characters on a value is cut to some lines, until it is gone into. */
+const LONG = 240;
 const WAYS = { key: 'with a key', session: 'in the console', internal: 'as operator', open: 'without a key' };
 
 export function page({ query: asked, session }) {
@@ -88,7 +93,26 @@ function entries(state, load, unfold, isOfSeveral) {
     const isAsked = state.action || state.target;
     return h('div.card', null, empty(isAsked ? 'Nothing like this was done, or it is older than the log keeps.' : 'Nothing was done yet that is worth a line here.'));
   }
-  return h('ol.card.flush.log', null, state.rows.map((entry) => line(entry, state, unfold, isOfSeveral)));
+  return h('div.card.flush', null, byDay(state.rows).map(([day, rows]) => h('section', { key: day, 'aria-label': day },
+    h('h2.log-day', null, day),
+    h('ol.log', null, runs(rows).map((run) => lines(run, state, unfold, isOfSeveral))))));
+}
+
+/** One line, or a line that stands for several alike. */
+function lines(run, state, unfold, isOfSeveral) {
+  const one = (entry) => line(entry, state, unfold, isOfSeveral);
+  if (run.length < COLLAPSED) return run.map(one);
+  const [last, first] = [run[0], run.at(-1)];
+  const isOpen = state.open.has(`run ${last.id}`);
+  return [
+    h('li', { key: `run ${last.id}` }, h('div.log-line', null,
+      h('p.grow', null, sentence(last, state.titles, ` ${number(run.length)} times`)),
+      h('span.soft.small.nowrap', null, `${clock(first.at)} to ${clock(last.at)}`),
+      h('button.plain.compact.square', {
+        type: 'button', 'aria-expanded': String(isOpen), 'aria-label': 'Each of them', title: 'Each of them', onclick: () => unfold(`run ${last.id}`, !isOpen),
+      }, icon('more')))),
+    isOpen && run.map(one),
+  ];
 }
 
 function line(entry, state, unfold, isOfSeveral) {
@@ -101,9 +125,9 @@ function line(entry, state, unfold, isOfSeveral) {
   return h('li', { key: entry.id },
     h('div.log-line', null,
       h('p.grow', null, sentence(entry, state.titles), isOfSeveral && state.everywhere && entry.app && !/^(app|provider)\./.test(entry.action) && h('span.soft', null, ` · ${entry.app}`)),
-      h('time.soft.small.nowrap', { datetime: entry.at }, time(entry.at)),
+      h('time.soft.small.nowrap', { datetime: entry.at, title: time(entry.at) }, clock(entry.at)),
       h('button.plain.compact.square', {
         type: 'button', 'aria-expanded': String(isOpen), 'aria-label': 'Details', title: 'Details', onclick: () => unfold(entry.id, !isOpen),
       }, icon('more'))),
-    isOpen && h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)])));
+    isOpen && h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, h('span.clamped', { tabIndex: value.length > LONG ? 0 : null }, value))])));
 }

@@ -2,10 +2,11 @@
 
 import { drawn, h } from '../lib/dom.js';
 import { get, path, post } from '../lib/api.js';
-import { ago, number, sum, time } from '../lib/format.js';
+import { ago, number, scheduled, sum, time } from '../lib/format.js';
 import { DELETED, DRAFT, ERROR, QUEUED, SENDING } from '../lib/names.js';
+import { consequence, headline, outages, waiting, waitingSaid } from '../lib/outages.js';
 import { isActive, progress } from '../lib/progress.js';
-import { to } from '../lib/router.js';
+import { credentialsOf, to } from '../lib/router.js';
 import { failures } from '../parts/campaign/failures.js';
 import { audienceCard, messageCard } from '../parts/campaign/message.js';
 import { buttons, canSendAgain, sendAgain } from '../parts/campaign/moves.js';
@@ -22,6 +23,8 @@ const AGAIN_MS = 300;
 const MISSING_MS = 5000;
 const WITHOUT_FEED_MS = 5000;
 const FAILURES_MS = 4000;
+/** A campaign of which nothing has moved for so long stands still. */
+const STILL_MS = 3000;
 
 export function page({ params: { uuid }, session, feed, past, can }) {
   const state = { record: null, error: null, busy: false, reach: null, movedAt: 0, failed: -1 };
@@ -40,6 +43,10 @@ export function page({ params: { uuid }, session, feed, past, can }) {
     const now = progress(state.record, live());
     // Without the feed nobody knows how fast it goes.
     return feed.state === 'lost' ? { ...now, rate: null, eta: null } : now;
+  };
+  const isStill = () => {
+    const last = past.of(uuid).filter(({ at }) => at > Date.now() - STILL_MS);
+    return feed.state === 'live' && last.length > 1 && last.every(({ values }) => values?.campaign === 0);
   };
 
   const take = (record) => {
@@ -92,8 +99,10 @@ export function page({ params: { uuid }, session, feed, past, can }) {
   });
   const chart = liveChart({ label: 'Pushes of this campaign a second', name: () => 'This campaign', read: () => past.of(uuid) });
   const chartCard = h('section.card', { 'aria-labelledby': 'rate', hidden: true }, h('header', null, h('h2', { id: 'rate' }, 'Pushes a second')), chart.element);
-  const top = drawn(() => topOf(state, account, uuid, read, { act, can, session, feed }));
-  const numbers = drawn(() => (state.record && wasLaunched(state.record) ? numbersOf(account(), missed.choose) : h('div', { hidden: true })));
+  const top = drawn(() => topOf(state, account, uuid, read, { act, can, session, feed, isStill }));
+  const numbers = drawn(() => (state.record && wasLaunched(state.record) ? numbersOf(account(), {
+    choose: missed.choose, providers: feed.status?.providers, isStill: isStill(), credentials: can('admin') && credentialsOf(session.chosen),
+  }) : h('div', { hidden: true })));
   const message = drawn(() => (state.record ? h('div.stack', null, messageCard(state.record, session.chosen), audienceCard(state.record, state.reach)) : h('div')));
   const behind = drawn(() => (isActive(state.record?.status) && work(feed.status, uuid)) || h('details', { hidden: true }));
   const rest = h('div.stack', { hidden: true },
@@ -133,20 +142,33 @@ export function page({ params: { uuid }, session, feed, past, can }) {
   };
 }
 
-function topOf({ record, error, busy }, account, uuid, read, { act, can, session, feed }) {
+function topOf({ record, error, busy }, account, uuid, read, { act, can, session, feed, isStill }) {
   if (error?.status === 404 || error?.status === 400) return h('div.stack', null, empty('There is no such campaign in this app.', h('a.button', { href: to('/campaigns') }, 'All campaigns')));
   if (!record) return h('div.stack', null, error ? trouble(error, read) : loading());
   const now = account();
   return h('div.stack', null,
     h('nav', { 'aria-label': 'Where this is' }, h('a.small', { href: to('/campaigns') }, 'Campaigns')),
     h('div.campaign-head', null,
-      h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Untitled'), statusBadge(now.status, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
+      h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Untitled'), statusBadge(now, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
       h('p.soft.small', null, subtitle(record, now)),
-      can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, session.chosen))),
+      can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, { app: session.chosen, feed }))),
     error && !isAway(error, feed) && trouble(error, read),
     feed.state === 'lost' && isActive(record.status) && h('p.note.warn', { role: 'status' }, 'The connection is lost; it is tried again. The numbers are the last ones heard.'),
     record.error && stoppedBy(record, now, can),
-    wasLaunched(record) && progressCard(record, now));
+    away(now, feed, isStill, can, session.chosen),
+    wasLaunched(record) && progressCard(record, now, outages(feed.status?.providers)));
+}
+
+/** What it waits for, and what refuses it, as long as that lasts. */
+function away(now, { state, status }, isStill, can, app) {
+  if (now.status !== SENDING || state === 'lost') return null;
+  const said = waitingSaid(now, status?.providers, isStill());
+  const refused = outages(status?.providers).filter((outage) => outage.isRefused);
+  return [
+    said && h('p.note.warn', { key: 'away', role: 'status' }, said),
+    refused.map((outage) => h('p.note.bad', { key: outage.provider, role: 'status' }, `${headline(outage)}. ${consequence(outage)}`,
+      can('admin') && [' ', h('a', { href: credentialsOf(app) }, 'To the credentials')])),
+  ];
 }
 
 /** Why it stopped by itself, and how it goes on. */
@@ -160,12 +182,12 @@ function stoppedBy({ error }, { status }, can) {
 const isAway = ({ status }, feed) => status === 0 && feed.state === 'lost';
 
 function subtitle(record, { status }) {
-  if (status === DRAFT) return record.scheduled_at ? `Draft, to be launched ${time(record.scheduled_at)}` : 'Draft, not launched';
-  if (status === QUEUED) return `To be launched ${time(record.scheduled_at)}, ${ago(record.scheduled_at)}`;
+  if (status === DRAFT) return record.scheduled_at ? `Draft, to be launched ${scheduled(record.scheduled_at)}` : 'Draft, not launched';
+  if (status === QUEUED) return `To be launched ${scheduled(record.scheduled_at)}, ${ago(record.scheduled_at)}`;
   if (status === DELETED && !record.launched_at) return `Deleted ${time(record.modified_at)}, sent to nobody`;
   return `Launched ${time(record.launched_at)}${record.rate_limit ? `, at most ${number(record.rate_limit)} a second` : ''}`;
 }
 
-const numbersOf = (account, choose) => h('div.columns.wide.level', null,
-  h('section.card', { 'aria-labelledby': 'platforms' }, h('header', null, h('h2', { id: 'platforms' }, 'By platform')), platformTable(account)),
-  h('section.card', { 'aria-labelledby': 'reasons' }, h('header', null, h('h2', { id: 'reasons' }, 'Failures by reason')), reasonList(account.reasons, choose)));
+const numbersOf = (account, { choose, providers, isStill, credentials }) => h('div.columns.wide.level', null,
+  h('section.card', { 'aria-labelledby': 'platforms' }, h('header', null, h('h2', { id: 'platforms' }, 'By platform')), platformTable(account, waiting(account, providers, isStill), providers)),
+  h('section.card', { 'aria-labelledby': 'reasons' }, h('header', null, h('h2', { id: 'reasons' }, 'Failures by reason')), reasonList(account.reasons, choose, credentials)));

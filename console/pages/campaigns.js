@@ -2,9 +2,10 @@
 
 import { drawn, h } from '../lib/dom.js';
 import { envelope, query } from '../lib/api.js';
-import { ago, time } from '../lib/format.js';
+import { ago, scheduled, time } from '../lib/format.js';
 import { latest } from '../lib/later.js';
 import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT } from '../lib/names.js';
+import { absent } from '../lib/outages.js';
 import { isActive, pace, progress, shares, told } from '../lib/progress.js';
 import { go, remember, to } from '../lib/router.js';
 import { icon } from '../parts/icons.js';
@@ -120,7 +121,7 @@ function contents({ rows, total, start, filter, text, error, busy }, status, { c
     h('div.card.flush', { 'aria-busy': String(busy) }, h('table.campaign-list', null,
       h('caption.unseen', null, 'Campaigns, the newest first'),
       h('thead', null, h('tr', null, ['Campaign', 'State', 'Progress', 'When'].map((name) => h('th', { scope: 'col' }, name)))),
-      h('tbody', null, rows.map((row) => line(row, status?.campaigns?.[row.uuid]))))),
+      h('tbody', null, rows.map((row) => line(row, status?.campaigns?.[row.uuid], absent(status?.providers)))))),
     pager({ start, size: SIZE, total, turn, what: 'campaigns' }),
   ];
 }
@@ -135,22 +136,22 @@ function nothing({ filter, text }, { can, choose, search }) {
   return empty('No campaign was written yet.', can('send') && h('a.button.primary', { href: to('/campaigns/new') }, 'Write the first'));
 }
 
-function line(row, live) {
+function line(row, live, away) {
   const account = progress(row, live);
   return h('tr', { key: row.uuid, onclick: (event) => event.target.closest('a, button') || getSelection().toString() || go(`/campaigns/${row.uuid}`) },
     h('td.campaign-name', null,
       h('a.row-link', { href: to(`/campaigns/${row.uuid}`), dir: 'auto' }, row.title || 'Untitled'),
       h('span.soft.small.cut', { dir: 'auto' }, row.body)),
-    h('td.campaign-state', null, statusBadge(account.status, row.launched_at), row.dry_run && h('span.soft.small', null, ' dry run')),
+    h('td.campaign-state', null, statusBadge(account, row.launched_at), row.dry_run && h('span.soft.small', null, ' dry run')),
     h('td.campaign-progress', null, account.status === DRAFT || account.status === QUEUED ? null : [
       bar(told(account), shares(account)),
-      h('span.small.soft.number', null, isActive(account.status) && account.live ? pace(account) : told(account)),
+      h('span.small.soft.number', null, isActive(account.status) && account.live ? pace(account, away) : told(account)),
     ]),
     h('td.soft.small.campaign-when', null, when(row, account.status)));
 }
 
 function when(row, status) {
-  if (status === QUEUED) return `For ${time(row.scheduled_at)}, ${ago(row.scheduled_at)}`;
+  if (status === QUEUED) return `For ${scheduled(row.scheduled_at)}, ${ago(row.scheduled_at)}`;
   if (status === SENT && row.finished_at) return `Sent ${time(row.finished_at)}`;
   if ([SENDING, PAUSED, ERROR].includes(status)) return `Launched ${time(row.launched_at)}`;
   if (status === DELETED) return `${row.launched_at ? 'Stopped' : 'Deleted'} ${time(row.modified_at)}`;

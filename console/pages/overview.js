@@ -3,9 +3,10 @@
 import { drawn, h } from '../lib/dom.js';
 import { count, number, short, sum, time } from '../lib/format.js';
 import { ERROR, PAUSED, QUEUED, SENDING, providerName } from '../lib/names.js';
+import { absent, consequence, headline, outages } from '../lib/outages.js';
 import { pace, progress, shares, told } from '../lib/progress.js';
 import { meaning, ranked } from '../lib/reasons.js';
-import { to } from '../lib/router.js';
+import { credentialsOf, to } from '../lib/router.js';
 import { liveChart } from '../parts/chart.js';
 import { firstSteps } from '../parts/first_steps.js';
 import { icon } from '../parts/icons.js';
@@ -27,7 +28,7 @@ export function page({ session, feed, past, can }) {
   const steps = firstSteps({ session, feed, can, changed: () => draw() });
   const head = pageHead('Overview', null,
     can('send') && h('a.button.primary.beside', { href: to('/campaigns/new') }, icon('plus'), 'New campaign'));
-  const above = drawn(() => h('div.stack.above', null, connection(feed), !feed.status ? loading() : !steps.areFirst() && tiles(feed.status)));
+  const above = drawn(() => h('div.stack.above', null, connection(feed), away(feed, can, session.chosen), !feed.status ? loading() : !steps.areFirst() && tiles(feed.status)));
   const below = drawn(() => (feed.status && !steps.areFirst() ? campaigns(feed.status, can) : h('div', { hidden: true })));
   const providers = drawn(() => providersCard(feed.status));
   const errors = drawn(() => errorsCard(feed.status));
@@ -54,6 +55,14 @@ function connection({ state, status }) {
   return h('p.note.warn', { role: 'status' }, `The connection is lost; it is tried again. What you see is of ${time(status.at)}.`);
 }
 
+/** A line for each provider in trouble, and what it means. */
+function away({ state, status }, can, app) {
+  if (state === 'lost') return null;
+  return outages(status?.providers).map((outage) => h('p.note', { key: outage.provider, class: outage.isRefused ? 'bad' : 'warn', role: 'status' },
+    `${headline(outage)}. ${consequence(outage)}`,
+    outage.isRefused && can('admin') && [' ', h('a', { href: credentialsOf(app) }, 'To the credentials')]));
+}
+
 function tiles({ rates, queue, campaigns, errors }) {
   const all = Object.values(campaigns ?? {});
   const of = (status) => all.filter((campaign) => campaign.status === status).length;
@@ -66,7 +75,7 @@ function tiles({ rates, queue, campaigns, errors }) {
     tile('Failed, last hour', short(sum(errors)), reasons.length ? count(reasons.length, 'reason') : 'no campaign had a failure'));
 }
 
-function campaigns({ campaigns: all }, can) {
+function campaigns({ campaigns: all, providers }, can) {
   const newest = Object.entries(all ?? {}).sort(([, a], [, b]) => String(b.started_at).localeCompare(String(a.started_at)));
   const rows = newest.filter(([, campaign]) => ORDER.includes(campaign.status)).sort(([, a], [, b]) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
   const ended = newest.filter(([, campaign]) => !ORDER.includes(campaign.status)).slice(0, ENDED_SHOWN);
@@ -74,18 +83,18 @@ function campaigns({ campaigns: all }, can) {
   return h('section.card', { 'aria-labelledby': 'active' },
     h('header', null, h('h2', { id: 'active' }, 'Campaigns under way and just ended'), h('a', { href: to('/campaigns') }, 'All campaigns')),
     rows.length + ended.length
-      ? h('ul.campaigns', null, [...rows.slice(0, CAMPAIGNS_SHOWN), ...(further > 0 ? [] : ended)].map(([uuid, campaign]) => campaignRow(uuid, campaign)),
+      ? h('ul.campaigns', null, [...rows.slice(0, CAMPAIGNS_SHOWN), ...(further > 0 ? [] : ended)].map(([uuid, campaign]) => campaignRow(uuid, campaign, absent(providers))),
         further > 0 && h('li.soft.small', { key: 'further' }, `and ${count(further, 'further campaign')}`))
       : h('p.soft', null, 'Nothing is being sent, scheduled or paused. ', can('send') && h('a', { href: to('/campaigns/new') }, 'Write a campaign')));
 }
 
-function campaignRow(uuid, campaign) {
+function campaignRow(uuid, campaign, away) {
   const account = progress(null, campaign);
   return h('li.campaign', { key: uuid },
-    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`), dir: 'auto' }, campaign.title || 'Untitled'), statusBadge(account.status, campaign.started_at)),
+    h('div.campaign-title', null, h('a.row-link.cut', { href: to(`/campaigns/${uuid}`), dir: 'auto' }, campaign.title || 'Untitled'), statusBadge(account, campaign.started_at)),
     account.status === QUEUED ? h('p.small.soft', null, 'Waits for its time') : h('div.stack.tight', null,
       bar(`${campaign.title}: ${told(account)}`, shares(account)),
-      h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account)))));
+      h('div.row.small.soft.number', null, h('span.grow', null, told(account)), h('span', null, pace(account, away)))));
 }
 
 const providersCard = (status) =>

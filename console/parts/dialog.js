@@ -4,8 +4,8 @@ import { drawn, h } from '../lib/dom.js';
 import { copy } from './pieces.js';
 
 /** Shows a dialog until it is closed; resolves to what it was closed with (null by Escape). `make(close)`
- * answers its contents. */
-export function modal(title, make) {
+ * answers its contents; where `mayClose(result)` says no it opens again. */
+export function modal(title, make, { mayClose = () => true } = {}) {
   return new Promise((resolve) => {
     const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' });
     let result = null;
@@ -17,8 +17,9 @@ export function modal(title, make) {
       h('div.stack', null, h('h2', { id: 'dialog-title' }, title), make(close, dialog), ),
     );
     dialog.onclose = () => {
+      if (!mayClose(result)) return dialog.showModal();
       dialog.remove();
-      resolve(result);
+      return resolve(result);
     };
     document.body.append(dialog);
     dialog.showModal();
@@ -80,13 +81,44 @@ export function edited(title, initial, { fields, save, sure = 'Save', danger = f
   });
 }
 
-/** Shows something that can be seen only now, with a button that copies it. */
-export function shownOnce(title, text, secret) {
-  return modal(title, (close) => [
+/**
+ * Shows something that can be seen only now, with a button that copies it. It goes by its one button alone:
+ * Escape, a click beside it and what else would close it only point there.
+ */
+export async function shownOnce(title, text, secret) {
+  const stored = h('button.primary', { type: 'button' }, 'I have stored it');
+  const hint = h('p.note.warn', { role: 'alert', hidden: true }, 'It cannot be shown again. Store it, then say so below.');
+  const point = () => {
+    hint.hidden = false;
+    stored.focus();
+  };
+  const stay = (event) => {
+    event.preventDefault();
+    point();
+  };
+  const escaped = (event) => event.key === 'Escape' && stay(event);
+  const leaving = (event) => event.preventDefault();
+  addEventListener('keydown', escaped, true);
+  addEventListener('beforeunload', leaving);
+  const done = modal(title, (close, dialog) => {
+    stored.onclick = () => close(true);
+    dialog.oncancel = stay;
+    dialog.onclick = ({ target }) => target === dialog && point();
+    return secretOf(title, text, secret, hint, stored);
+  }, { mayClose: (result) => result === true });
+  await done.finally(() => {
+    removeEventListener('keydown', escaped, true);
+    removeEventListener('beforeunload', leaving);
+  });
+}
+
+function secretOf(title, text, secret, hint, stored) {
+  return [
     h('p', null, text),
     h('div.row', null,
       h('input.mono.grow', { readOnly: true, value: secret, 'aria-label': title, onfocus: (event) => event.target.select() }),
       h('button', { type: 'button', onclick: ({ target }) => copy(secret, target, target.previousSibling) }, 'Copy')),
-    h('div.row.end', null, h('button.primary', { type: 'button', onclick: () => close(true) }, 'I have kept it')),
-  ]);
+    hint,
+    h('div.row.end', null, stored),
+  ];
 }

@@ -1,12 +1,17 @@
 // Small pieces that pages are made of.
 
 import { also, h } from '../lib/dom.js';
-import { ago, time } from '../lib/format.js';
-import { DELETED, STATUS } from '../lib/names.js';
+import { ago, percent, sum, time } from '../lib/format.js';
+import { DELETED, SENT, STATUS } from '../lib/names.js';
+import { failedMuch } from '../lib/progress.js';
 
-/** A notification's state, by the API's number. What is deleted after its launch was stopped. */
-export const statusBadge = (status, launched) =>
-  badge(status === DELETED && launched ? 'Stopped' : (STATUS[status]?.name ?? `State ${status}`), STATUS[status]?.tone);
+/** The state of a notification's account (lib/progress.js). What is deleted after its launch was stopped; where
+ * many failed that is said, and it is not green. */
+export function statusBadge(account, launched) {
+  const { status, done } = account;
+  if (status === SENT && failedMuch(account)) return badge(`Sent, ${percent(sum(account.failed), done)} failed`, 'warn');
+  return badge(status === DELETED && launched ? 'Stopped' : (STATUS[status]?.name ?? `State ${status}`), STATUS[status]?.tone);
+}
 
 /** A word with a colour: good, warn, bad, info, live or quiet. */
 export const badge = (text, tone) => h('span.badge', { class: tone }, text);

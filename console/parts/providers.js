@@ -3,6 +3,7 @@
 import { h } from '../lib/dom.js';
 import { ago, number, percent, short } from '../lib/format.js';
 import { providerName } from '../lib/names.js';
+import { outages } from '../lib/outages.js';
 import { meaning } from '../lib/reasons.js';
 import { to } from '../lib/router.js';
 import { badge } from './pieces.js';
@@ -19,7 +20,7 @@ function row(key, provider, rate) {
   const { accepted = 0, failed = 0 } = rate ?? {};
   return h('li', { key },
     h('div.row', null, h('strong.grow.provider-name', { dataset: { line: key } }, providerName(key)), badge(word, tone)),
-    trouble(provider),
+    trouble(key, provider),
     h('dl.figures', null,
       figure('per second', number(rate?.per_second)),
       figure('waiting', short(provider.waiting ?? 0)),
@@ -36,6 +37,8 @@ const MUCH = 0.2;
 
 const figure = (name, value, tone) => h('div', null, h('dt', null, name), h('dd', { class: tone }, value));
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 const milliseconds = (value) => (value === null || value === undefined ? '–' : value < 10 ? `${value.toFixed(1)} ms` : `${number(value)} ms`);
 
 function health({ refused, state }) {
@@ -45,8 +48,10 @@ function health({ refused, state }) {
   return ['Answers', 'good'];
 }
 
-function trouble({ reason, retry_at: retryAt }) {
+function trouble(key, provider) {
+  const { reason, retry_at: retryAt } = provider;
   if (!reason && !retryAt) return null;
-  const why = meaning(reason) ? `${meaning(reason)} (${reason})` : (reason ?? 'Pushes wait');
+  const word = outages({ [key]: provider })[0]?.why;
+  const why = word ? sentence(meaning(word) ? `${meaning(word)} (${word})` : word) : (reason ?? 'Pushes wait');
   return h('p.note.bad.small', null, `${why}.`, retryAt && ` Tried again ${ago(retryAt)}.`);
 }

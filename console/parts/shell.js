@@ -4,6 +4,7 @@ import { also, h } from '../lib/dom.js';
 import { to } from '../lib/router.js';
 import { help } from '../lib/keys.js';
 import { callerName } from '../lib/names.js';
+import { headline, outages } from '../lib/outages.js';
 import { modal } from './dialog.js';
 import { icon } from './icons.js';
 import { snippet } from './pieces.js';
@@ -32,6 +33,7 @@ export function shell({ session, feed, choose, signOut }) {
     linkState.dataset.state = state;
     linkState.textContent = LINK_STATES[state];
   });
+  const mark = troubleMark(feed);
   const element = h('div.shell', null,
     h('a.button.skip', { href: '#content' }, 'Skip to content'),
     h('aside.side', { 'aria-label': 'Console' },
@@ -43,7 +45,7 @@ export function shell({ session, feed, choose, signOut }) {
         h('a.button.plain.compact', { href: '/docs', target: '_blank', rel: 'noopener' }, 'The API'),
         h('span', null, `Fanfare ${session.version}`))),
     h('div.main', null,
-      h('header.bar', null, appChoice(session, choose), h('span.grow'), linkState, themeButton(), who(session, signOut)),
+      h('header.bar', null, appChoice(session, choose), h('span.grow'), mark, linkState, themeButton(), who(session, signOut)),
       main));
   return {
     element,
@@ -64,6 +66,20 @@ export function shell({ session, feed, choose, signOut }) {
       best?.setAttribute('aria-current', 'page');
     },
   };
+}
+
+/** Says on every page that a provider is in trouble, and leads to where it is told of. */
+function troubleMark(feed) {
+  const link = h('a.trouble-mark', { href: to('/'), hidden: true });
+  feed.watch(({ status }) => {
+    const all = outages(status?.providers);
+    const said = all.map(headline).join('; ');
+    if (link.title === said) return;
+    also(link, { title: said, hidden: !all.length, class: ['trouble-mark', all.some(({ isRefused }) => isRefused) ? 'bad' : 'warn'].join(' ') });
+    const name = all.length === 1 ? all[0].name : `${all.length} providers`;
+    link.replaceChildren(name, wideOnly(all.every(({ isRefused }) => isRefused) ? ' refused' : ' out of order'));
+  });
+  return h('span', { role: 'status' }, link);
 }
 
 function appChoice(session, choose) {

@@ -2,6 +2,7 @@
 
 import { path, post } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
+import { trouble } from '../lib/outages.js';
 import { meaning } from '../lib/reasons.js';
 import { modal } from './dialog.js';
 import { badge } from './pieces.js';
@@ -12,12 +13,12 @@ const MOST = 20;
 
 /**
  * Asks for devices, sends, and shows what became of each; answers whether anything was sent. `sample()` (a
- * promise) are devices to suggest.
+ * promise) are devices to suggest; `providers()` are those of the feed's status, if they are known.
  */
-export async function sendTest({ uuid, app, sample }) {
+export async function sendTest({ uuid, app, sample, providers }) {
   const state = { devices: remembered(app), outcomes: null, problem: null, busy: false, sent: false };
   await modal('Send a test', (close) => {
-    const view = drawn(() => form(state, { uuid, app, sample, close, draw: () => view.draw() }));
+    const view = drawn(() => form(state, { uuid, app, sample, providers, close, draw: () => view.draw() }));
     return view.element;
   });
   return state.sent;
@@ -61,6 +62,7 @@ function form(state, site) {
     .map(({ external_id: id }) => ({ value: id, detail: 'of the audience' }));
   return h('form.test-send', { onsubmit: (event) => (event.preventDefault(), send(state, site)) },
     h('p', null, 'It is pushed now, to these devices alone, whether they match or not. It counts for nothing else.'),
+    trouble(site.providers?.(), { isTest: true }).map((said) => h('p.note.warn', null, said)),
     h('div.field', null,
       h('span.label', { 'aria-hidden': 'true' }, 'Devices'),
       tokens({ label: 'Devices', values: state.devices, change, suggest, problem: state.problem, described: 'test-devices-hint', placeholder: 'A device’s id, then Enter' }),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pace, progress, shares, told } from "../../console/lib/progress.js";
+import { failedMuch, pace, progress, shares, told } from "../../console/lib/progress.js";
 import { DELETED, PAUSED, SENDING, SENT } from "../../console/lib/names.js";
 
 const record = (status, besides) => ({ status, sent: { android: 10, ios: 5 }, failed: { ios: 1 }, reasons: { pruned: 1 }, ...besides });
@@ -34,4 +34,10 @@ test("what stands still has no time left", () => {
   const paused = progress(record(PAUSED), { ...live, status: PAUSED, per_second: 0 });
   assert.equal(paused.eta, null);
   assert.equal(pace(paused), "Paused at 50 %");
+});
+
+test("many failures are worth a word", () => {
+  const sent = (failed) => progress(record(SENT, { sent: { ios: 100 - failed }, failed: { ios: failed } }));
+  assert.deepEqual([0, 9, 10, 59].map((failed) => failedMuch(sent(failed))), [false, false, true, true]);
+  assert.equal(failedMuch(progress(record(SENT, { sent: {}, failed: {} }))), false);
 });

@@ -34,7 +34,11 @@ impl Worked {
     }
 
     fn in_house(house: House) -> Self {
-        house.register(DEVICES);
+        Self::with_devices(house, DEVICES)
+    }
+
+    fn with_devices(house: House, devices: usize) -> Self {
+        house.register(devices);
         let sent = house.create(&json!({ "title": "Doors open at eight" }));
         house.launch(&sent);
         house.wait_sent(&sent);
@@ -58,6 +62,7 @@ impl Worked {
             "draft": self.draft,
             "reached": self.reached(),
             "credentials": self.credentials(),
+            "control": self.house.gateways.control_url,
             "chromium": chromium::program(),
             "pictures": pictures(),
         });
@@ -120,6 +125,15 @@ fn apps_keys_and_credentials_are_made_and_ended_in_the_console() {
 fn what_is_missing_is_said_before_credentials_are_typed() {
     let settings = format!("[internal]\nkeys = [{OPERATOR:?}]\n");
     Worked::in_house(House::start(&[], &settings)).run("unsealed.mjs");
+}
+
+/// Enough for the breaker to be sure.
+const MANY: usize = 2_000;
+
+#[test]
+fn a_provider_that_is_away_is_told_of_wherever_somebody_waits_for_it() {
+    let settings = format!("[internal]\nkeys = [{OPERATOR:?}]\nsealing_secret = {SEALS:?}\n");
+    Worked::with_devices(House::start(&[], &settings), MANY).run("outage.mjs");
 }
 
 #[test]

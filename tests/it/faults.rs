@@ -160,7 +160,7 @@ fn a_dry_run_says_nothing_of_a_provider_that_is_down() {
     let real = house.create(&json!({}));
     house.launch(&real);
     house.wait("the breaker", || {
-        house.ready().contains("does not answer as it should").then_some(())
+        house.ready().contains("does not answer as it should: UNAVAILABLE").then_some(())
     });
     for _ in 0..5 {
         let dry = house.create(&json!({"dry_run": true}));

@@ -3,12 +3,13 @@
 import { path } from '../../lib/api.js';
 import { h } from '../../lib/dom.js';
 import { providerName } from '../../lib/names.js';
+import { outages } from '../../lib/outages.js';
 import { confirmed, edited } from '../../parts/dialog.js';
 import { badge, field, snippet, when } from '../../parts/pieces.js';
 import { failed, toast } from '../../parts/toast.js';
 
 /** What providers say of credentials. */
-export const STATES = {
+const STATES = {
   ok: { name: 'Accepted', tone: 'good', said: 'The provider takes the credentials.' },
   refused: { name: 'Refused', tone: 'bad', said: 'The provider refuses the credentials; nothing is sent through it.' },
   out_of_order: { name: 'Out of order', tone: 'warn', said: 'The provider does not answer as it should. It is asked again by itself.' },
@@ -55,15 +56,24 @@ const unsealed = () => h('div.note.warn.stack.tight', null,
 
 const title = (name, state) => h('div.row.tight', null, h('h3', null, providerName(name)), state, h('span.soft.small.wide-only', null, NAMES[name]));
 
+/** How a provider stands: what the feed tells of now, where it tells of this app, is newer than the last check. */
+export function standing({ feed: { status } }, app, row) {
+  const checked = STATES[row.state] ?? { name: row.state, tone: 'quiet' };
+  const live = status?.app === app.name && outages(status.providers).find(({ provider }) => provider === row.provider);
+  if (!live) return { ...checked, reason: row.reason };
+  const state = live.isRefused ? STATES.refused : STATES.out_of_order;
+  return { ...state, reason: live.why ?? row.reason, before: row.state === 'ok' && 'It accepted the credentials when it was asked, ' };
+}
+
 function provider(site, app, row, { isOurs, mayGive }) {
-  const state = STATES[row.state] ?? { name: row.state, tone: 'quiet' };
+  const state = standing(site, app, row);
   const isChecking = site.state.checking.has(`${app.name}/${row.provider}`);
   const facts = [row.topic && `Topic ${row.topic}`, row.environment && `${row.environment} environment`].filter(Boolean).join(' · ');
   return h('li', { key: row.provider },
     h('div.grow', null,
       title(row.provider, badge(state.name, state.tone)),
-      h('p.small', null, state.said, row.reason && [' It says: ', h('strong', null, row.reason)]),
-      h('p.soft.small', null, facts, facts && row.checked_at && ' · ', row.checked_at && [facts ? 'asked ' : 'Asked ', when(row.checked_at)])),
+      h('p.small', null, state.said, state.reason && [' It says: ', h('strong', null, state.reason)]),
+      h('p.soft.small', null, facts, facts && row.checked_at && ' · ', row.checked_at && [state.before || (facts ? 'asked ' : 'Asked '), when(row.checked_at)])),
     h('div.row', null,
       h('button.compact', { type: 'button', disabled: isChecking, onclick: () => check(site, app, row.provider) }, isChecking ? 'Asking …' : row.state === 'unknown' ? 'Check' : 'Check again'),
       isOurs && GIVEN.includes(row.provider) && [

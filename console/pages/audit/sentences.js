@@ -1,7 +1,7 @@
 // Entries of the audit log as sentences.
 
 import { h } from '../../lib/dom.js';
-import { count, number, time } from '../../lib/format.js';
+import { count, number, scheduled } from '../../lib/format.js';
 import { callerName, providerName } from '../../lib/names.js';
 import { to } from '../../lib/router.js';
 
@@ -25,7 +25,7 @@ const provider = ({ details, target }) => providerName(details?.provider ?? targ
 export const ACTIONS = {
   Campaigns: {
     'notification.launched': { name: 'Launched', said: (entry, titles) => (entry.details?.scheduled_at && entry.details.status === 'QUEUED'
-      ? ['scheduled ', campaign(entry, titles), ` for ${time(entry.details.scheduled_at)}`] : ['launched ', campaign(entry, titles)]) },
+      ? ['scheduled ', campaign(entry, titles), ` for ${scheduled(entry.details.scheduled_at)}`] : ['launched ', campaign(entry, titles)]) },
     'notification.paused': { name: 'Paused', said: (entry, titles) => ['paused ', campaign(entry, titles)] },
     'notification.resumed': { name: 'Resumed', said: (entry, titles) => ['resumed ', campaign(entry, titles)] },
     'notification.unscheduled': { name: 'Unscheduled', said: (entry, titles) => ['unscheduled ', campaign(entry, titles)] },
@@ -64,10 +64,10 @@ const UNKNOWN = 'unknown';
 
 const ALL = Object.assign({}, ...Object.values(ACTIONS));
 
-/** What an entry says: who did what. */
-export function sentence(entry, titles) {
+/** What an entry says: who did what, and `more` of that. */
+export function sentence(entry, titles, more = '') {
   const known = ALL[entry.action];
   const isKnown = entry.actor.name && !(known?.nobody && entry.actor.name === UNKNOWN);
   const who = h('strong', null, isKnown ? callerName(entry.actor.name) : (known?.nobody ?? 'Somebody'));
-  return [who, ' ', known ? known.said(entry, titles) : `${entry.action} ${entry.target ?? ''}`, '.'];
+  return [who, ' ', known ? known.said(entry, titles) : `${entry.action} ${entry.target ?? ''}`, more, '.'];
 }

@@ -2,7 +2,10 @@
 
 import { h } from '../../lib/dom.js';
 import { audience, isEveryone } from '../../lib/audience.js';
-import { count, duration, number, time } from '../../lib/format.js';
+import { count, duration, number, scheduled, time } from '../../lib/format.js';
+
+/** From so many characters on a value is cut to some lines, until it is gone into. */
+const LONG = 240;
 
 /** The message as it reads on a device, and what comes with it. */
 export function messageCard(record, app) {
@@ -14,14 +17,14 @@ export function messageCard(record, app) {
     facts([
       ['Opens', record.deep_link && h('code', null, record.deep_link)],
       ['Picture', record.image_url && h('a', { href: record.image_url, target: '_blank', rel: 'noopener noreferrer' }, record.image_url)],
-      ['Data', Object.keys(record.data ?? {}).length > 0 && h('ul.pairs', null, Object.entries(record.data).map(([key, value]) => h('li', null, h('code', null, key), ` ${value}`)))],
+      ['Data', Object.keys(record.data ?? {}).length > 0 && h('ul.pairs', null, Object.entries(record.data).map(([key, value]) => h('li', null, h('span.clamped', { tabIndex: String(value).length > LONG ? 0 : null }, h('code', null, key), ` ${value}`))))],
       ['Sound', record.sound],
       ['Badge', record.badge !== null && number(record.badge)],
       ['Priority', String(record.priority).toLowerCase() === 'normal' ? 'Normal: when it suits the device' : null],
       ['Lives for', record.time_to_live !== null && record.time_to_live !== undefined && duration(record.time_to_live)],
       ['Replaces', record.collapse_id && h('code', null, record.collapse_id)],
       ['Dry run', record.dry_run && 'Everything but the providers'],
-      ['Scheduled', record.scheduled_at && time(record.scheduled_at)],
+      ['Scheduled', record.scheduled_at && scheduled(record.scheduled_at)],
       ['Written', time(record.created_at)],
     ]));
 }

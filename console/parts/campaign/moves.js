@@ -2,35 +2,48 @@
 
 import { h } from '../../lib/dom.js';
 import { envelope, path, post, put, query } from '../../lib/api.js';
-import { count, number, sum, time } from '../../lib/format.js';
+import { count, number, scheduled, sum } from '../../lib/format.js';
 import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT, platformName } from '../../lib/names.js';
+import { trouble } from '../../lib/outages.js';
 import { meaning } from '../../lib/reasons.js';
 import { go, to } from '../../lib/router.js';
 import { confirmed } from '../dialog.js';
 import { askRate } from './rate.js';
 import { sendTest } from '../test_send.js';
+import '../action_menu.js';
 
-/** The buttons for a campaign's state, the likeliest first. `act(work)` does something and shows what came of it. */
-export function buttons(record, account, act, app) {
+/** The buttons for a campaign's state, the likeliest first; in a narrow window the others are in a menu. `act(work)`
+ * does something and shows what came of it; `feed` tells of providers. */
+export function buttons(record, account, act, { app, feed }) {
   const { status } = account;
-  const button = (label, work, tone = '') => h(`button${tone}`, { key: label, type: 'button', onclick: () => act(work) }, label);
+  const providers = () => feed.status?.providers;
+  const move = (label, work, tone = null) => ({ label, work, tone });
   const set = (next) => () => put(path`/notifications/${record.uuid}/status`, { status: next });
   const is = (...those) => those.includes(status);
-  return [
-    is(DRAFT) && button(isLater(record) ? 'Schedule' : 'Launch', () => launch(record), '.primary'),
-    is(DRAFT) && h('a.button', { key: 'edit', href: to(`/campaigns/${record.uuid}/edit`) }, 'Edit'),
-    is(SENDING) && button('Pause', set(PAUSED), '.primary'),
-    is(PAUSED) && button('Resume', set(SENDING), '.primary'),
-    is(ERROR) && button('Resume', set(SENDING), '.primary'),
-    is(QUEUED) && button('Unschedule', set(DRAFT)),
-    is(QUEUED) && button('Launch now', () => launchNow(record)),
-    is(SENDING, PAUSED, ERROR, QUEUED) && button('Change rate', () => askRate(record)),
-    !is(DELETED) && button('Send a test', () => test(record, app)),
-    button('Duplicate', () => duplicate(record)),
-    is(SENDING, PAUSED, ERROR) && button('Stop', () => stop(record, account), '.danger'),
-    is(DRAFT, QUEUED) && button('Delete', () => discard(record, status), '.danger'),
-  ];
+  const [first, ...further] = [
+    is(DRAFT) && move(isLater(record) ? 'Schedule' : 'Launch', () => launch(record, providers), 'primary'),
+    is(DRAFT) && { label: 'Edit', path: `/campaigns/${record.uuid}/edit` },
+    is(SENDING) && move('Pause', set(PAUSED), 'primary'),
+    is(PAUSED) && move('Resume', set(SENDING), 'primary'),
+    is(ERROR) && move('Resume', set(SENDING), 'primary'),
+    is(QUEUED) && move('Unschedule', set(DRAFT)),
+    is(QUEUED) && move('Launch now', () => launchNow(record, providers)),
+    is(SENDING, PAUSED, ERROR, QUEUED) && move('Change rate', () => askRate(record)),
+    !is(DELETED) && move('Send a test', () => test(record, app, providers)),
+    move('Duplicate', () => duplicate(record)),
+    is(SENDING, PAUSED, ERROR) && move('Stop', () => stop(record, account), 'danger'),
+    is(DRAFT, QUEUED) && move('Delete', () => discard(record, status), 'danger'),
+  ].filter(Boolean);
+  return [shown(first, act), further.map((one) => h('span.wide-only', { key: one.label }, shown(one, act))),
+    further.length > 0 && h('span.narrow-only', { key: 'further' }, h('action-menu', { label: 'What else can be done', items: further.map((one) => item(one, act)) }))];
 }
+
+const shown = ({ label, work, tone, path: leads }, act) => (leads
+  ? h('a.button', { key: label, href: to(leads) }, label)
+  : h('button', { key: label, type: 'button', class: tone, onclick: () => act(work) }, label));
+
+/** The same in the menu that a narrow window has in their place. */
+const item = ({ label, work, tone, path: leads }, act) => ({ text: label, danger: tone === 'danger', act: () => (leads ? go(leads) : act(work)) });
 
 const isLater = ({ scheduled_at: at }) => Boolean(at) && new Date(at) > new Date();
 
@@ -42,18 +55,21 @@ async function reached(record) {
     missed > 0 && ` ${number(missed)} of them cannot be pushed to.`)];
 }
 
-async function launch(record) {
+/** What is to be known of providers before a launch. */
+const troubled = (providers) => trouble(providers()).map((said) => h('p.note.warn', null, said));
+
+async function launch(record, providers) {
   const [reach, words] = await reached(record);
   const later = isLater(record);
   const sure = later ? 'Schedule' : `Launch to ${count(reach, 'device')}`;
-  const text = [words, h('p.soft', null, later ? `It is launched ${time(record.scheduled_at)}, to whom matches then.` : 'It begins at once. It can be paused, not called back.')];
+  const text = [words, h('p.soft', null, later ? `It is launched ${scheduled(record.scheduled_at)}, to whom matches then.` : 'It begins at once. It can be paused, not called back.'), !later && troubled(providers)];
   if (!(await confirmed(later ? 'Schedule this campaign?' : 'Launch this campaign?', text, { sure }))) return null;
   return post(path`/notifications/${record.uuid}/:launch`);
 }
 
-async function launchNow(record) {
+async function launchNow(record, providers) {
   const [reach, words] = await reached(record);
-  const text = [words, h('p.soft', null, `It was to be launched ${time(record.scheduled_at)}. It begins at once instead.`)];
+  const text = [words, h('p.soft', null, `It was to be launched ${scheduled(record.scheduled_at)}. It begins at once instead.`), troubled(providers)];
   if (!(await confirmed('Launch it now?', text, { sure: `Launch to ${count(reach, 'device')}` }))) return null;
   return put(path`/notifications/${record.uuid}/status`, { status: SENDING });
 }
@@ -74,11 +90,11 @@ async function discard(record, status) {
 /** How many of its devices are suggested for a test. */
 const SUGGESTED = 8;
 
-async function test(record, app) {
+async function test(record, app, providers) {
   let sample = null;
   const search = { ...(record.conditions && { conditions: record.conditions }), size: SUGGESTED };
   const devices = () => (sample ??= post('/devices/-/:search', search));
-  return (await sendTest({ uuid: record.uuid, app, sample: devices })) ? 'tested' : null;
+  return (await sendTest({ uuid: record.uuid, app, sample: devices, providers })) ? 'tested' : null;
 }
 
 const COPIED = ['title', 'body', 'image_url', 'icon_url', 'deep_link', 'conditions', 'time_to_live', 'priority', 'collapse_id', 'sound', 'badge', 'data', 'dry_run', 'rate_limit'];

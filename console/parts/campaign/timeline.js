@@ -2,7 +2,7 @@
 
 import { drawn, h } from '../../lib/dom.js';
 import { get, path } from '../../lib/api.js';
-import { count, number, time } from '../../lib/format.js';
+import { count, number, scheduled, time } from '../../lib/format.js';
 import { callerName, platformName } from '../../lib/names.js';
 import { meaning } from '../../lib/reasons.js';
 import { loading, trouble } from '../pieces.js';
@@ -22,8 +22,9 @@ const EVENTS = {
   deleted: 'Deleted',
   stopped: 'Stopped for good',
   tested: 'Test sent',
+  test_failed: 'Test failed',
 };
-const TONES = { finished: 'good', failed: 'bad', stopped: 'bad', paused: 'warn', launched: 'live', resumed: 'live', resent: 'live' };
+const TONES = { finished: 'good', failed: 'bad', stopped: 'bad', test_failed: 'bad', paused: 'warn', launched: 'live', resumed: 'live', resent: 'live' };
 
 /** The card; `read()` reads anew. */
 export function timeline(uuid) {
@@ -50,9 +51,10 @@ const list = (events) => (events.length
   : h('p.soft', null, 'Nothing is known of it yet.'));
 
 /** What the log has under one name is told apart: a campaign that was unscheduled is a draft again, to the log
- * edited; one that was stopped is deleted as a draft is. */
+ * edited; one that was stopped is deleted as a draft is; a test that no device took has failed. */
 function kindOf({ event, details }, events) {
   if (event === 'edited' && details?.status === 'DRAFT') return 'unscheduled';
+  if (event === 'tested' && details?.accepted === 0) return 'test_failed';
   if (event === 'deleted' && events.some((other) => other.event === 'launched')) return 'stopped';
   return event;
 }
@@ -66,15 +68,17 @@ function more({ event, details }) {
 function wordsOf(event, details) {
   switch (event) {
     case 'scheduled':
-      return details.scheduled_at ? `for ${time(details.scheduled_at)}` : null;
+      return details.scheduled_at ? `for ${scheduled(details.scheduled_at)}` : null;
     case 'rate_changed':
       if (!('rate_limit' in details)) return null;
       return details.rate_limit ? `to ${number(details.rate_limit)} a second` : 'to no limit of its own';
     case 'resent':
       return [details.reason && `with the reason “${meaning(details.reason) ?? details.reason}”`, details.platform && `on ${platformName(details.platform.toLowerCase())}`].filter(Boolean).join(', ') || null;
     case 'tested': {
-      const devices = details.external_ids?.length ?? details.devices;
-      return typeof devices === 'number' ? `to ${count(devices, 'device')}` : null;
+      const [devices, accepted] = [details.external_ids?.length ?? details.devices, details.accepted];
+      if (typeof devices !== 'number') return null;
+      const failed = typeof accepted === 'number' && accepted > 0 && accepted < devices && `, ${number(devices - accepted)} of them failed`;
+      return `${accepted === 0 ? 'for' : 'to'} ${count(devices, 'device')}${failed || ''}`;
     }
     case 'failed':
       return details.error ?? details.reason ?? null;

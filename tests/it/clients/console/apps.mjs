@@ -24,7 +24,13 @@ async function kept(tab) {
   await dialog.getByRole("button", { name: "Copy" }).click();
   await dialog.getByRole("button", { name: "Copied" }).waitFor();
   is((await tab.evaluate(() => navigator.clipboard.readText())) === secret, "another text was copied");
-  await dialog.getByRole("button", { name: "I have kept it" }).click();
+  // Nothing but its button closes it.
+  await tab.keyboard.press("Escape");
+  await tab.keyboard.press("Escape");
+  await tab.mouse.click(5, 5);
+  await shows(tab, "It cannot be shown again.");
+  is((await shown.inputValue()) === secret, "the secret went before it was stored");
+  await dialog.getByRole("button", { name: "I have stored it" }).click();
   await dialog.waitFor({ state: "hidden" });
   is(!(await tab.content()).includes(secret), "the secret is still on the page");
   return secret;
