@@ -11,6 +11,7 @@ await inBrowser(async (open) => {
   const viewer = await makingKeys(tab, secret);
   await revoking(tab, viewer, await lookingOnly(open, viewer));
   await configured(tab);
+  await toasts(tab);
   await deletingTheApp(tab, secret);
   await auditing(tab);
 });
@@ -54,7 +55,18 @@ async function makingAnApp(tab) {
   const secret = await kept(tab);
   await tab.getByRole("heading", { name: "tickets", level: 1 }).waitFor();
   is((await status(secret)) === 200, "the first key does not work");
-  await tab.getByRole("combobox", { name: "App" }).waitFor();
+  // Whoever made it looks at it, and at the other on the same page.
+  const choice = tab.getByRole("combobox", { name: "App" });
+  await tab.waitForFunction(() => document.querySelector('select[aria-label="App"]')?.value === "tickets");
+  await visit(tab, "/devices");
+  await shows(tab, "No device is registered yet");
+  await choice.selectOption(site.app);
+  await tab.waitForURL(/\/devices$/);
+  await shows(tab, "demo-0");
+  await visit(tab, `/campaigns/${site.sent}`);
+  await choice.selectOption("tickets");
+  await tab.waitForURL(/\/campaigns$/);
+  await visit(tab, "/apps?app=tickets");
   return secret;
 }
 
@@ -140,6 +152,22 @@ async function configured(tab) {
   await visit(tab, `/apps?app=${site.app}`);
   await shows(tab, "Credentials are in the configuration file");
   is((await tab.getByRole("button", { name: /Delete|Replace|Rotate|Give/ }).count()) === 0, "what is configured can be changed");
+}
+
+/** The same is not said twice over, and goes with the page it was said on. */
+async function toasts(tab) {
+  const said = tab.locator(".toast", { hasText: "Twice." });
+  await tab.evaluate(async () => {
+    const { toast } = await import("/console/parts/toast.js");
+    const now = Date.now;
+    Date.now = () => now() - 5000;
+    toast("Twice.");
+    toast("Twice.");
+    Date.now = now;
+  });
+  is((await said.count()) === 1, "the same is said twice");
+  await tab.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Campaigns" }).click();
+  await said.waitFor({ state: "hidden", timeout: 4000 });
 }
 
 async function deletingTheApp(tab, secret) {

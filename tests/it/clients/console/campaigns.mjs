@@ -14,6 +14,8 @@ await inBrowser(async (open) => {
   await limits(tab);
   await readsTheChart(tab);
   await errs(tab);
+  await schedules(tab);
+  await hasAMenu(open);
 });
 
 function button(tab, name) {
@@ -139,6 +141,38 @@ async function errs(tab) {
   await button(tab, "Resume").waitFor();
   await tab.getByRole("link", { name: "To the credentials" }).click();
   await tab.waitForURL(/\/apps$/);
+}
+
+/** When it is to be launched stands with its zone, wherever it stands. */
+async function schedules(tab) {
+  const { uuid } = await api("POST", "/notifications", { title: "أهلا وسهلا", body: "b", scheduled_at: "2096-07-23T11:00:00Z" });
+  await api("POST", `/notifications/${uuid}/:launch`);
+  const zoned = "23 Jul 2096, 13:00 CEST";
+  await visit(tab, `/campaigns/${uuid}`);
+  await shows(tab, new RegExp(`To be launched ${zoned}`));
+  await tab.locator("dl.facts", { hasText: `Scheduled${zoned}` }).waitFor();
+  await tab.locator(".timeline", { hasText: `for ${zoned}` }).waitFor();
+  await visit(tab, "/campaigns");
+  await tab.getByRole("row", { name: new RegExp(`For ${zoned}`) }).waitFor();
+  // A title of another script begins where the others do.
+  const starts = await tab.locator(".row-link").evaluateAll((links) => links.map((link) => {
+    const range = document.createRange();
+    range.selectNodeContents(link);
+    return Math.round(range.getBoundingClientRect().left);
+  }));
+  is(new Set(starts).size === 1, `titles begin at ${starts}`);
+  await api("PUT", `/notifications/${uuid}/status`, { status: "DELETED" });
+}
+
+/** On a phone there is one button, and a menu of the others. */
+async function hasAMenu(open) {
+  const phone = await open({ phone: true });
+  await signIn(phone);
+  await visit(phone, `/campaigns/${site.sent}`);
+  is((await phone.locator(".moves button:visible").count()) === 2, "there are more buttons than one and a menu");
+  await button(phone, "What else can be done").click();
+  await phone.getByRole("menuitem", { name: "Duplicate" }).click();
+  await phone.waitForURL(/\/edit$/);
 }
 
 async function limits(tab) {

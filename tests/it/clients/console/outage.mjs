@@ -115,6 +115,15 @@ async function refuses(tab) {
   const said = tab.getByText(/^FCM refuses the app’s credentials \(PERMISSION_DENIED\)\. Its devices fail until the credentials are mended/);
   await said.waitFor();
   await tab.getByRole("link", { name: "FCM refused" }).waitFor();
+  // One that is over by then is not green, wherever it stands.
+  const ended = await launched({ title: "Half of you" });
+  await visit(tab, `/campaigns/${ended}`);
+  await tab.locator(".campaign-head .badge.warn", { hasText: /^Sent, \d\d % failed$/ }).waitFor();
+  await visit(tab, "/campaigns");
+  await tab.locator("tr", { hasText: "Half of you" }).getByText(/^Sent, \d\d % failed$/).waitFor();
+  await visit(tab, "/");
+  await tab.locator(".campaign", { hasText: /Half of you.*Sent, \d\d % failed/ }).waitFor();
+  await visit(tab, `/campaigns/${uuid}`);
   await tab.getByText("Other credentials may mend some of this.").getByRole("link").click();
   await tab.waitForURL(new RegExp(`/apps\\?app=${site.app}$`));
   await fcm(tab).getByText("Refused", { exact: true }).waitFor();
