@@ -62,7 +62,7 @@ export function standing({ feed: { status } }, app, row) {
   const live = status?.app === app.name && outages(status.providers).find(({ provider }) => provider === row.provider);
   if (!live) return { ...checked, reason: row.reason };
   const state = live.isRefused ? STATES.refused : STATES.out_of_order;
-  return { ...state, reason: live.why ?? row.reason, before: row.state === 'ok' && 'It accepted the credentials when it was asked, ' };
+  return { ...state, reason: live.why, isFault: !live.isRefused, before: row.state === 'ok' && 'It accepted the credentials when it was asked, ' };
 }
 
 function provider(site, app, row, { isOurs, mayGive }) {
@@ -72,7 +72,7 @@ function provider(site, app, row, { isOurs, mayGive }) {
   return h('li', { key: row.provider },
     h('div.grow', null,
       title(row.provider, badge(state.name, state.tone)),
-      h('p.small', null, state.said, state.reason && [' It says: ', h('strong', null, state.reason)]),
+      h('p.small', null, state.said, state.reason && [state.isFault ? ' Why: ' : ' It says: ', h('strong', null, state.reason)]),
       h('p.soft.small', null, facts, facts && row.checked_at && ' · ', row.checked_at && [state.before || (facts ? 'asked ' : 'Asked '), when(row.checked_at)])),
     h('div.row', null,
       h('button.compact', { type: 'button', disabled: isChecking, onclick: () => check(site, app, row.provider) }, isChecking ? 'Asking …' : row.state === 'unknown' ? 'Check' : 'Check again'),

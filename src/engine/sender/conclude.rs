@@ -106,13 +106,7 @@ impl Desk {
         }
     }
 
-    fn note_health(
-        &self,
-        state: &mut State,
-        health: Health,
-        reason: Option<Reason>,
-        now: Instant,
-    ) {
+    fn note_health(&self, state: &mut State, health: Health, reason: Option<Reason>, now: Instant) {
         let provider = self.transport.provider().name();
         match (health, reason) {
             (Health::Answered, _) => {

@@ -51,7 +51,7 @@ async function openTab(browser, { dark = false, phone = false } = {}) {
     reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin", permissions: ["clipboard-read", "clipboard-write"],
   });
   // Nothing takes so long but on a machine that has much else to do.
-  context.setDefaultTimeout(Number(process.env.PATIENCE ?? 90_000));
+  context.setDefaultTimeout(90_000);
   const tab = await context.newPage();
   tab.faults = [];
   // Before anybody has signed in, and where a test asks for a refusal, an answer of 4xx is as it should be.
