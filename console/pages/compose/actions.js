@@ -5,6 +5,7 @@ import { number, time } from '../../lib/format.js';
 import { go } from '../../lib/router.js';
 import { failed, toast } from '../../parts/toast.js';
 import { modal } from '../../parts/dialog.js';
+import { carriedOut } from './elsewhere.js';
 import { askLaunch } from './launch.js';
 import { sendTest } from '../../parts/test_send.js';
 
@@ -15,7 +16,8 @@ export function actions(draft, reach) {
     draft.busy = name;
     draft.tell('state');
     try {
-      await work();
+      const stands = await carriedOut(draft, work);
+      if (stands === 'theirs') await loadTheirs(draft);
     } catch (error) {
       if (!draft.refused(error) || error.status !== 400) failed(error);
       shownProblem();
@@ -41,6 +43,12 @@ export function actions(draft, reach) {
   const view = drawn(() => foot(draft, reach, { save, test, launch }));
   draft.watch(['state'], () => view.draw());
   return { element: view.element, save, launch };
+}
+
+/** Gives up what stands here for what is stored. */
+async function loadTheirs(draft) {
+  draft.discard();
+  await go(`/campaigns/${draft.uuid}/edit`, { replace: true });
 }
 
 function complete(draft) {
@@ -108,8 +116,9 @@ export async function askLeave(draft) {
 async function saved(draft) {
   if (!complete(draft)) return false;
   try {
-    await draft.save();
-    return true;
+    const stands = await carriedOut(draft, () => draft.save());
+    if (stands === 'theirs') draft.discard();
+    return stands !== null;
   } catch (error) {
     if (!draft.refused(error)) failed(error);
     return false;

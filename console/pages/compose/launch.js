@@ -9,7 +9,7 @@ import { modal } from '../../parts/dialog.js';
 import { momentOf } from './content.js';
 
 /** Asks, and launches; true once it is launched. A failure is told in the dialog and can be tried again: the
- * launch has one key, so that it happens once. */
+ * launch has one key, so that it happens once. Throws where what the dialog shows is not stored any more. */
 export async function askLaunch(draft, counted) {
   const moment = momentOf(draft.form.schedule);
   const answer = await modal(moment === null ? 'Launch this campaign?' : 'Schedule this campaign?', (close) => {
@@ -23,6 +23,7 @@ export async function askLaunch(draft, counted) {
         await draft.launch();
         close(true);
       } catch (error) {
+        if (error.status === 412) return close(error);
         Object.assign(state, { busy: false, problem: error.message });
         view.draw();
       }
@@ -30,6 +31,7 @@ export async function askLaunch(draft, counted) {
     const view = drawn(() => question(draft, counted, moment, state, submit, close));
     return view.element;
   });
+  if (answer instanceof Error) throw answer;
   return answer === true;
 }
 

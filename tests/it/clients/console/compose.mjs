@@ -2,6 +2,7 @@
 // not exist, what survives a reload, what leaving asks, and a launch whose answer is lost.
 
 import { api, inBrowser, is, picture, shows, showsNot, signIn, site, violations, visit } from "./browser.mjs";
+import { twoTabs } from "./compose_tabs.mjs";
 
 const TITLE = "Doors open at eight";
 
@@ -26,6 +27,7 @@ await inBrowser(async (open) => {
   await leaving(tab);
   await testing(tab);
   await launching(tab);
+  await twoTabs(tab);
 });
 
 /** What is missing is said where it is missing, and nothing is made. */
