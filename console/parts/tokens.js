@@ -4,8 +4,8 @@ import { h } from '../lib/dom.js';
 import './combo_box.js';
 
 /** `values` as chips named by `name(value)`; `change(values)` with what they are after an edit. `read` makes
- * a value of typed text. */
-export function tokens({ label, values, change, suggest, read = (text) => text, name = String, problem, described, placeholder = 'Add a value', mode }) {
+ * a value of typed text; `closed` is the field's (combo_box.js). */
+export function tokens({ label, values, change, suggest, read = (text) => text, name = String, problem, described, placeholder = 'Add a value', mode, closed = false }) {
   // Several values may be added before the next drawing.
   let now = [...values];
   const set = (next) => change((now = next));
@@ -20,7 +20,7 @@ export function tokens({ label, values, change, suggest, read = (text) => text, 
         h('span.cut', null, name(value)),
         h('button', { type: 'button', 'aria-label': `Remove ${name(value)}`, onclick: () => without(index) }, '×'))),
     h('combo-box', {
-      key: 'more', value: '', label: `${label}: add a value`, placeholder: values.length ? '' : placeholder, suggest, problem, described, mode, dataset: { part: 'value' },
+      key: 'more', value: '', label: `${label}: add a value`, placeholder: values.length ? '' : placeholder, suggest, problem, described, mode, closed, dataset: { part: 'value' },
       onpick: add, onback: () => without(now.length - 1),
     }));
 }

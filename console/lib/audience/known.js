@@ -36,7 +36,7 @@ export function knownOf(learned) {
       .map(([key, { name }]) => ({ value: key, text: name, detail: key }));
     const found = text.startsWith('@') ? [] : await keys(text, signal).catch(() => []);
     const properties = found.map(({ key, types: its, devices }) => ({ value: key, text: key, detail: described(its, devices) }));
-    return [...properties, ...own].filter(({ value }) => value !== text);
+    return [...properties, ...own];
   }
 
   async function suggestValues(key, operator, text, signal) {
@@ -44,7 +44,7 @@ export function knownOf(learned) {
     const wanted = OPERATORS[operator]?.kind;
     const found = await get(`/audience/values${query({ key, prefix: text, limit: VALUES })}`, { signal, quiet: true }).catch(() => []);
     return found
-      .filter(({ type, value }) => isOfKind(type, wanted) && String(value) !== text)
+      .filter(({ type }) => isOfKind(type, wanted))
       .map(({ value, devices }) => ({ value: String(value), detail: devices === null ? null : count(devices, 'device') }));
   }
 

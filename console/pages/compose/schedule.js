@@ -48,7 +48,7 @@ function atTime(draft) {
       field('Time', (id) => h('input', { id, type: 'time', value: time, oninput: ({ target }) => write({ time: target.value }) }), { id: 'when-time' }),
       h('div.field', null,
         h('span.label', null, 'Time zone'),
-        h('combo-box', { label: 'Time zone', value: zone, suggest: suggestZones, problem: !isZone(zone), onvalue: (value) => set(draft, { zone: value, second: false }) }))),
+        h('combo-box', { label: 'Time zone', value: zone, suggest: suggestZones, closed: true, problem: !isZone(zone), onvalue: (value) => set(draft, { zone: value, second: false }) }))),
     told(draft),
     draft.problems.scheduled_at && h('p.problem', { role: 'alert' }, draft.problems.scheduled_at));
 }
@@ -58,7 +58,7 @@ async function suggestZones(text) {
   const own = ownZone();
   const all = [own, ...zones().filter((zone) => zone !== own)];
   const now = Date.now();
-  return all.filter((zone) => zone.toLowerCase().includes(wanted) && zone !== text).slice(0, MOST_ZONES)
+  return all.filter((zone) => zone.toLowerCase().includes(wanted)).slice(0, MOST_ZONES)
     .map((zone) => ({ value: zone, detail: offsetName(now, zone) + (zone === own ? ', this browser' : '') }));
 }
 

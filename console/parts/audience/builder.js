@@ -90,7 +90,7 @@ function conditionRow(node, parent, parts) {
     h('div.fields', null,
       h('combo-box.key', {
         label: 'Property', value: node.key, shown: node.key in DEVICE_KEYS ? keyName(node.key) : null, placeholder: 'Property',
-        class: node.key in DEVICE_KEYS ? 'own' : null, suggest: parts.suggestKeys, problem: wrong('key'), described, dataset: { part: 'key' },
+        class: node.key in DEVICE_KEYS ? 'own' : null, suggest: parts.suggestKeys, closed: true, problem: wrong('key'), described, dataset: { part: 'key' },
         onvalue: (key) => set(keyed(node, key, typesOf(key))),
       }),
       h('select.operator', {

@@ -1,0 +1,65 @@
+// Typing fast into fields that suggest: nothing typed is lost, and what is meant is taken.
+
+import { api, is, visit } from "./browser.mjs";
+
+const box = (tab, name) => tab.getByRole("combobox", { name });
+const pressed = (tab, name) => tab.getByRole("button", { name, exact: true }).first().click();
+const says = (tab, text) => tab.waitForFunction((wanted) => document.querySelector(".in-words")?.innerText === wanted, text);
+
+/** Waits until the audience was counted again, and so everything was drawn again. */
+const drawn = (tab, conditions) => tab.waitForResponse((answer) => answer.url().endsWith("/:count") && answer.request().postData() === JSON.stringify({ conditions }));
+
+/** The property, by its field's own hand. */
+async function condition(tab, typed, key) {
+  await pressed(tab, "Condition");
+  await box(tab, "Property").last().fill("");
+  await tab.keyboard.type(typed);
+  await tab.keyboard.press(key);
+}
+
+export async function typing(tab) {
+  await visit(tab, "/campaigns/new");
+  // A sole suggestion, by Enter though the list has not come yet.
+  await condition(tab, "countr", "Enter");
+  await tab.waitForFunction(() => document.querySelector('.key input')?.value === "country");
+  await tab.getByLabel("Comparison").selectOption({ label: "is one of" });
+
+  // With the second value begun, the count of the first comes and everything is drawn again.
+  const more = box(tab, /add a value/);
+  await more.click();
+  const counted = drawn(tab, { key: "country", operator: "str_in", value: ["KR"] });
+  await tab.keyboard.type("KR");
+  await tab.keyboard.press("Enter");
+  await tab.keyboard.type("J");
+  await counted;
+  await tab.locator(".reach:not(.stale)").waitFor();
+  await tab.keyboard.type("P");
+  is((await more.inputValue()) === "JP", `of JP ${await more.inputValue()} is left`);
+  await tab.keyboard.press("Enter");
+  await says(tab, "Devices where country is one of “KR” or “JP”.");
+  await pressed(tab, "Remove: country is one of “KR” or “JP”");
+
+  // Decimal numbers are not read before they are written.
+  await condition(tab, "spent", "Tab");
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.type("0.05");
+  await says(tab, "Devices where spent is at least 0.05.");
+  is((await box(tab, "Value of spent").inputValue()) === "0.05", await box(tab, "Value of spent").inputValue());
+  await pressed(tab, "Remove: spent is at least 0.05");
+  // By its name among people.
+  await condition(tab, "last seen", "Tab");
+  await tab.waitForFunction(() => document.querySelector(".own input")?.value === "Last seen");
+  await tab.getByLabel("Value of Last seen").fill("");
+  await tab.getByLabel("Value of Last seen").pressSequentially("0.5");
+  await says(tab, "Devices seen in the last 0.5 days.");
+
+  // A property that is begun as another one stays what it is.
+  await api("POST", "/devices/demo-3/properties/:add", { properties: [{ key: "agenda", value: "x" }] });
+  await pressed(tab, "Remove: seen in the last 0.5 days");
+  await condition(tab, "age", "Tab");
+  await tab.getByRole("group", { name: /^age is/ }).waitFor();
+  await tab.getByLabel("At a time").check();
+  await box(tab, "Time zone").fill("Seoul");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.querySelector('combo-box input[aria-label="Time zone"]')?.value === "Asia/Seoul");
+}
