@@ -1,9 +1,10 @@
 // Whom the audience reaches: the live count, a sample of devices, and why one of them matches or not.
 
-import { post } from '../../lib/api.js';
+import { get, path, post } from '../../lib/api.js';
 import { conditionsOf, toJson, walked } from '../../lib/audience/model.js';
 import { problemOf } from '../../lib/audience/operators.js';
 import { latest } from '../../lib/later.js';
+import { unsendable } from '../../lib/names.js';
 
 const QUIET_MS = 250;
 const SAMPLE = 8;
@@ -15,7 +16,7 @@ export class Reach {
   /** Whether what is shown is of an audience before this one. */
   stale = true;
   problem = null;
-  /** The device that is asked about, and `{ matches, clause }` or a problem. */
+  /** The device that is asked about, and `{ matches, clause, unsendable }` or a problem. */
   device = '';
   reason = null;
   reasonProblem = null;
@@ -86,7 +87,11 @@ export class Reach {
   async #explain(signal) {
     try {
       const asked = { external_id: this.device, conditions: toJson(this.draft.form.audience) };
-      const reason = await post('/audience/:explain', asked, { signal });
+      const [said, device] = await Promise.all([
+        post('/audience/:explain', asked, { signal }),
+        get(path`/devices/${this.device}`, { signal }).catch(() => null),
+      ]);
+      const reason = { ...said, unsendable: device && unsendable(device) };
       Object.assign(this, { reason, reasonProblem: null });
     } catch (error) {
       if (error.name === 'AbortError') return;

@@ -3,7 +3,7 @@
 import { get, post, query } from '../../lib/api.js';
 import { isEveryone, sentence } from '../../lib/audience.js';
 import { h } from '../../lib/dom.js';
-import { STATUS } from '../../lib/names.js';
+import { STATUS, unsendable } from '../../lib/names.js';
 import { remember, to } from '../../lib/router.js';
 import { badge, field, loading, trouble } from '../../parts/pieces.js';
 
@@ -44,7 +44,7 @@ export function explanation(site, chosen) {
         choice(own, choose),
         own.error && trouble(own.error, () => choose(own.chosen)),
         own.chosen && !own.found && !own.error && loading(),
-        own.found && answer(own)),
+        own.found && answer(own, site.state.device)),
   };
 }
 
@@ -59,11 +59,16 @@ function choice(own, choose) {
   { id: 'campaign' });
 }
 
-function answer({ campaign, found }) {
+function answer({ campaign, found }, device) {
+  const reason = unsendable(device);
+  const name = h('a', { href: to(`/campaigns/${campaign.uuid}`) }, campaign.title || 'this campaign');
+  const said = found.matches && reason
+    ? [badge('Matches, but would not be sent to', 'warn'), ' This device matches the audience of ', name, `, but would not be sent to: ${reason}.`]
+    : found.matches
+      ? [badge('Matches', 'good'), ' This device is in the audience of ', name, '.']
+      : [badge('Does not match', 'bad'), ' This device is not in the audience of ', name, '.'];
   return h('div.stack.tight', null,
-    h('p', null, found.matches ? badge('Matches', 'good') : badge('Does not match', 'bad'), ' ',
-      found.matches ? 'This device is in the audience of ' : 'This device is not in the audience of ',
-      h('a', { href: to(`/campaigns/${campaign.uuid}`) }, campaign.title || 'this campaign'), '.'),
+    h('p', null, said),
     found.clause ? h('ul.explained', null, clause(found.clause)) : h('p.soft', null, 'The campaign is for everyone.'));
 }
 
