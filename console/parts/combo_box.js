@@ -240,8 +240,10 @@ class ComboBox extends HTMLElement {
     this.#ask.stop();
     const options = this.#answer.text === text ? this.#answer.options : await this.#asked(text, new AbortController().signal);
     const value = this.#value === text ? taken(options, text, sole) : null;
-    if (value !== null) this.#pick(value);
-    else this.#close();
+    if (value !== null) return this.#pick(value);
+    this.#close();
+    // It was told before anything was known of it.
+    if (options.some((option) => option.value === text)) this.onvalue?.(text);
   }
 
   #pick(value) {

@@ -12,12 +12,12 @@ const MOST = 20;
 
 /**
  * Asks for devices, sends, and shows what became of each; answers whether anything was sent. `sample()` (a
- * promise) are devices to suggest.
+ * promise) are devices to suggest; `note` is what is to be known besides.
  */
-export async function sendTest({ uuid, app, sample }) {
+export async function sendTest({ uuid, app, sample, note }) {
   const state = { devices: remembered(app), outcomes: null, problem: null, busy: false, sent: false };
   await modal('Send a test', (close) => {
-    const view = drawn(() => form(state, { uuid, app, sample, close, draw: () => view.draw() }));
+    const view = drawn(() => form(state, { uuid, app, sample, note, close, draw: () => view.draw() }));
     return view.element;
   });
   return state.sent;
@@ -61,6 +61,7 @@ function form(state, site) {
     .map(({ external_id: id }) => ({ value: id, detail: 'of the audience' }));
   return h('form.test-send', { onsubmit: (event) => (event.preventDefault(), send(state, site)) },
     h('p', null, 'It is pushed now, to these devices alone, whether they match or not. It counts for nothing else.'),
+    site.note && h('p.small.soft', null, site.note),
     h('div.field', null,
       h('span.label', { 'aria-hidden': 'true' }, 'Devices'),
       tokens({ label: 'Devices', values: state.devices, change, suggest, problem: state.problem, described: 'test-devices-hint', placeholder: 'A device’s id, then Enter' }),

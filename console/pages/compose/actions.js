@@ -33,8 +33,8 @@ export function actions(draft, reach) {
   });
   const test = run('test', async () => {
     if (!complete(draft)) return;
-    await draft.save();
-    await sendTest({ uuid: draft.uuid, app: draft.app, sample: async () => reach.sample });
+    const isSaved = await draft.save();
+    await sendTest({ uuid: draft.uuid, app: draft.app, sample: async () => reach.sample, note: isSaved && 'Saved as a draft first.' });
   });
   const launch = run('launch', async () => {
     if (!complete(draft)) return;

@@ -3,6 +3,8 @@
 
 import { api, inBrowser, is, picture, shows, showsNot, signIn, site, violations, visit } from "./browser.mjs";
 import { twoTabs } from "./compose_tabs.mjs";
+import { typing } from "./compose_typing.mjs";
+import { warnings } from "./compose_warnings.mjs";
 
 const TITLE = "Doors open at eight";
 
@@ -27,6 +29,8 @@ await inBrowser(async (open) => {
   await leaving(tab);
   await testing(tab);
   await launching(tab);
+  await typing(tab);
+  await warnings(tab);
   await twoTabs(tab);
 });
 

@@ -1,0 +1,75 @@
+// What is said before anybody is disappointed: a property that nobody has, a launch to nobody, a device whose
+// token was given up, a link that opens nothing.
+
+import { api, is, shows, showsNot, visit } from "./browser.mjs";
+
+const button = (within, name) => within.getByRole("button", { name, exact: true });
+
+export async function warnings(tab) {
+  await visit(tab, "/campaigns/new");
+  await tab.getByLabel("Title").fill("To nobody");
+  await tab.getByRole("textbox", { name: "Text" }).fill("Hello");
+  await misspelt(tab);
+  await nobody(tab);
+  await givenUp(tab);
+  await details(tab);
+}
+
+async function misspelt(tab) {
+  await button(tab, "Condition").first().click();
+  await tab.getByRole("combobox", { name: "Property", exact: true }).fill("contry");
+  await tab.keyboard.press("Tab");
+  await shows(tab, "No device has a property “contry”.");
+  await tab.getByLabel("Value of contry").fill("KR");
+  await button(tab, "country").click();
+  await shows(tab, "Devices where country is “KR”.");
+  await showsNot(tab, "No device has a property");
+}
+
+/** Nobody is launched to; for later there may be somebody. */
+async function nobody(tab) {
+  await tab.getByLabel("Value of country").fill("Atlantis");
+  await button(tab, "Launch").click();
+  const dialog = tab.getByRole("dialog", { name: "Nobody would get this campaign" });
+  await dialog.getByText("No device matches the audience").waitFor();
+  is((await dialog.getByRole("button").allInnerTexts()).join() === "Back to it", "a launch to nobody is offered");
+  await button(dialog, "Back to it").click();
+  await tab.getByLabel("At a time").check();
+  await button(tab, "Schedule").click();
+  const later = tab.getByRole("dialog", { name: "Schedule this campaign?" });
+  await later.getByText("Devices may come until then.").waitFor();
+  await button(later, "Schedule").waitFor();
+  await button(later, "Cancel").click();
+
+  // A test that has to save first says so, and one that has not does not.
+  await tab.getByLabel("Title").fill("To nobody yet");
+  const test = tab.getByRole("dialog", { name: "Send a test" });
+  await button(tab, "Send a test").click();
+  await test.getByText("Saved as a draft first.").waitFor();
+  await button(test, "Close").click();
+  await button(tab, "Send a test").click();
+  await button(test, "Close").waitFor();
+  is(!(await test.innerText()).includes("Saved as a draft"), "it says that it was saved when it was not");
+  await button(test, "Close").click();
+}
+
+/** A device that matches is not sent to without a token. */
+async function givenUp(tab) {
+  await api("PUT", "/devices", { external_id: "tokenless", send_platform: "FCM", device_platform: "ANDROID", properties: [{ key: "country", value: "Atlantis" }] });
+  const { uuid } = await api("POST", "/notifications", { title: "To Atlantis", body: "b", conditions: { key: "country", operator: "str_eq", value: "Atlantis" } });
+  await tab.getByLabel("Why does a device match?").fill("tokenless");
+  await shows(tab, "It matches, but would not be sent to: it has no token");
+  await visit(tab, `/devices/tokenless?campaign=${uuid}`);
+  await shows(tab, "but would not be sent to: it has no token.");
+  is((await tab.locator("[aria-labelledby=explanation] .badge.good").count()) === 0, "it is green");
+  await api("DELETE", "/devices/tokenless");
+}
+
+async function details(tab) {
+  await visit(tab, "/campaigns/new");
+  await tab.getByLabel("Link").fill("shop.com/tonight");
+  await shows(tab, "it will probably open nothing");
+  await tab.getByLabel("Link").fill("https://shop.com/tonight");
+  await showsNot(tab, "it will probably open nothing");
+  await tab.getByLabel("Link").fill("");
+}
