@@ -14,7 +14,8 @@ export function tokens({ label, values, change, suggest, read = (text) => text, 
     if (!now.includes(value)) set([...now, value]);
   };
   const without = (index) => set(now.filter((_, at) => at !== index));
-  return h('div.tokens', { role: 'group', 'aria-label': label, class: problem ? 'wrong' : null },
+  const enter = ({ target, currentTarget }) => target === currentTarget && currentTarget.querySelector('combo-box').focus();
+  return h('div.tokens', { role: 'group', 'aria-label': label, class: problem ? 'wrong' : null, onclick: enter },
     values.map((value, index) =>
       h('span.token', { key: `${typeof value}:${value}` },
         h('span.cut', null, name(value)),

@@ -84,7 +84,7 @@ function foot(draft, reach, { save, test, launch }) {
   const { later } = draft.form.schedule;
   return h('div.foot-bar', { role: 'region', 'aria-label': 'Save and launch' },
     h('span.soft.small.grow.wide-only', { role: 'status' }, saidState(draft)),
-    reach.count && h('span.number.small.foot-count', { class: reach.stale ? 'stale' : null }, h('strong', null, number(reach.count.total)), h('span.unit', null, ' devices')),
+    reach.count && h('span.number.small.foot-count', { class: reach.stale ? 'stale' : null }, h('strong', null, number(reach.count.total)), reach.count.total === 1 ? ' device' : ' devices'),
     h('button', { type: 'button', disabled: Boolean(busy) || !dirty, onclick: save, title: 'Ctrl S' }, busy === 'save' ? 'Saving …' : 'Save draft'),
     h('button', { type: 'button', disabled: Boolean(busy), onclick: test }, 'Send a test'),
     h('button.primary', { type: 'button', disabled: Boolean(busy), onclick: launch, title: 'Ctrl Enter' }, later ? 'Schedule' : 'Launch'));

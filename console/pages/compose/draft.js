@@ -115,7 +115,7 @@ export class Draft {
   async #standsStill() {
     if (!this.etag) return;
     const { etag } = await this.stored();
-    if (etag && etag !== this.etag) throw new Refusal(412, 'This draft was changed elsewhere.');
+    if (etag !== this.etag) throw new Refusal(412, 'This draft was changed elsewhere.');
   }
 
   /** What the server has: `{ result, etag }`. */

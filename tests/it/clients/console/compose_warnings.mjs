@@ -1,7 +1,7 @@
 // What is said before anybody is disappointed: a property that nobody has, a launch to nobody, a device whose
 // token was given up, a link that opens nothing.
 
-import { api, is, shows, showsNot, visit } from "./browser.mjs";
+import { api, is, overflows, shows, showsNot, visit } from "./browser.mjs";
 
 const button = (within, name) => within.getByRole("button", { name, exact: true });
 
@@ -20,7 +20,7 @@ async function misspelt(tab) {
   await tab.getByRole("combobox", { name: "Property", exact: true }).fill("contry");
   await tab.keyboard.press("Tab");
   await shows(tab, "No device has a property “contry”.");
-  await tab.getByLabel("Value of contry").fill("KR");
+  await tab.getByRole("combobox", { name: "Value of contry" }).fill("KR");
   await button(tab, "country").click();
   await shows(tab, "Devices where country is “KR”.");
   await showsNot(tab, "No device has a property");
@@ -28,7 +28,7 @@ async function misspelt(tab) {
 
 /** Nobody is launched to; for later there may be somebody. */
 async function nobody(tab) {
-  await tab.getByLabel("Value of country").fill("Atlantis");
+  await tab.getByRole("combobox", { name: "Value of country" }).fill("Atlantis");
   await button(tab, "Launch").click();
   const dialog = tab.getByRole("dialog", { name: "Nobody would get this campaign" });
   await dialog.getByText("No device matches the audience").waitFor();
@@ -71,5 +71,20 @@ async function details(tab) {
   await shows(tab, "it will probably open nothing");
   await tab.getByLabel("Link").fill("https://shop.com/tonight");
   await showsNot(tab, "it will probably open nothing");
+
+  // A time that is over is said at once, not at the launch.
+  await tab.getByLabel("At a time").check();
+  await tab.getByLabel("Date").fill("2020-01-01");
+  await shows(tab, "This moment has passed.");
+  await tab.getByLabel("Date").fill("2099-01-01");
+  await showsNot(tab, "This moment has passed.");
+  await tab.getByLabel("At once").check();
+
+  // The count has its word in the bar, on a telephone too, and the page has no room to spare at its side.
+  await tab.setViewportSize({ width: 390, height: 844 });
+  await tab.locator(".foot-count").filter({ hasText: /^[\d,]+ devices?$/ }).waitFor();
+  is((await tab.locator(".foot-count").innerText()).includes("device"), "the count in the bar has no word");
+  is(!(await overflows(tab)), "the page is wider than a telephone");
+  await tab.setViewportSize({ width: 1280, height: 900 });
   await tab.getByLabel("Link").fill("");
 }
