@@ -1,7 +1,7 @@
 // What is said before anybody is disappointed: a property that nobody has, a launch to nobody, a device whose
 // token was given up, a link that opens nothing.
 
-import { api, is, overflows, shows, showsNot, visit } from "./browser.mjs";
+import { api, is, overflows, picture, shows, showsNot, visit } from "./browser.mjs";
 
 const button = (within, name) => within.getByRole("button", { name, exact: true });
 
@@ -53,16 +53,23 @@ async function nobody(tab) {
   await button(test, "Close").click();
 }
 
-/** A device that matches is not sent to without a token. */
+/** A device that matches is not sent to once its token was given up. */
 async function givenUp(tab) {
-  await api("PUT", "/devices", { external_id: "tokenless", send_platform: "FCM", device_platform: "ANDROID", properties: [{ key: "country", value: "Atlantis" }] });
+  await api("PUT", "/devices", { external_id: "given-up", push_token: "of-old", send_platform: "FCM", device_platform: "ANDROID", properties: [{ key: "country", value: "Atlantis" }] });
   const { uuid } = await api("POST", "/notifications", { title: "To Atlantis", body: "b", conditions: { key: "country", operator: "str_eq", value: "Atlantis" } });
-  await tab.getByLabel("Why does a device match?").fill("tokenless");
-  await shows(tab, "It matches, but would not be sent to: it has no token");
-  await visit(tab, `/devices/tokenless?campaign=${uuid}`);
-  await shows(tab, "but would not be sent to: it has no token.");
+  // As the API shows a device that a provider no longer knows.
+  const pruned = { at: new Date().toISOString(), reason: "UNREGISTERED" };
+  await tab.route((url) => url.pathname === "/devices/given-up", async (route) => {
+    const answer = await route.fetch();
+    const told = await answer.json();
+    await route.fulfill({ response: answer, json: { ...told, result: { ...told.result, pruned } } });
+  });
+  await tab.getByLabel("Why does a device match?").fill("given-up");
+  await shows(tab, "It matches, but would not be sent to: its token was given up");
+  await visit(tab, `/devices/given-up?campaign=${uuid}`);
+  await shows(tab, "but would not be sent to: its token was given up.");
   is((await tab.locator("[aria-labelledby=explanation] .badge.good").count()) === 0, "it is green");
-  await api("DELETE", "/devices/tokenless");
+  await api("DELETE", "/devices/given-up");
 }
 
 async function details(tab) {
@@ -84,6 +91,7 @@ async function details(tab) {
   await tab.setViewportSize({ width: 390, height: 844 });
   await tab.locator(".foot-count").filter({ hasText: /^[\d,]+ devices?$/ }).waitFor();
   is((await tab.locator(".foot-count").innerText()).includes("device"), "the count in the bar has no word");
+  await tab.screenshot({ path: picture("compose-phone-foot") });
   is(!(await overflows(tab)), "the page is wider than a telephone");
   await tab.setViewportSize({ width: 1280, height: 900 });
   await tab.getByLabel("Link").fill("");
