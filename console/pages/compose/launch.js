@@ -50,7 +50,7 @@ function question(draft, counted, moment, state, submit, close) {
     h('dl.facts', null,
       h('dt', null, 'To'), h('dd', null, audienceInWords(draft.form.audience)),
       h('dt', null, 'Devices'), h('dd', null, devices(counted, reachable)),
-      h('dt', null, 'When'), h('dd', null, when(moment, draft.form.schedule.zone)),
+      !vain && [h('dt', null, 'When'), h('dd', null, when(moment, draft.form.schedule.zone))],
       notes(draft.form, reachable)),
     warning(draft.form, counted, reachable, moment),
     state.problem && h('p.note.bad', { role: 'alert' }, state.problem),
