@@ -202,11 +202,11 @@ function why({ reach, draft }) {
   return h('div.why', null,
     h('label', { for: 'why-device' }, 'Why does a device match?'),
     h('div.row', null,
-      h('input.mono', { id: 'why-device', type: 'text', autocomplete: 'off', spellcheck: false, placeholder: 'A device’s id', value: device, oninput: ({ target }) => reach.about(target.value) }),
+      h('input.mono', { id: 'why-device', type: 'text', autocomplete: 'off', spellcheck: false, placeholder: 'A device’s id', value: reach.typed, oninput: ({ target }) => reach.about(target.value) }),
       h('span.row', { role: 'status' },
         reason && verdict(reason),
         reason && draft.form.audience && h('span.soft.small', null, 'Each condition above says what the device has.'),
         reasonProblem && h('span.bad-text', null, reasonProblem)),
-      device && h('button.compact.plain', { type: 'button', onclick: () => reach.about('') }, 'Clear')));
+      reach.typed && h('button.compact.plain', { type: 'button', onclick: () => reach.about('') }, 'Clear')));
 }
 

@@ -16,8 +16,9 @@ export class Reach {
   /** Whether what is shown is of an audience before this one. */
   stale = true;
   problem = null;
-  /** The device that is asked about, and `{ matches, clause, unsendable }` or a problem. */
+  /** The device that is asked about, as it was typed too, and `{ matches, clause, unsendable }` or a problem. */
   device = '';
+  typed = '';
   reason = null;
   reasonProblem = null;
   #ask = latest(QUIET_MS, (signal) => this.#measure(signal));
@@ -78,7 +79,7 @@ export class Reach {
 
   /** Asks about a device; an empty name asks no more. */
   about(device) {
-    Object.assign(this, { device: device.trim(), reason: null, reasonProblem: null });
+    Object.assign(this, { typed: device, device: device.trim(), reason: null, reasonProblem: null });
     this.#askWhy.stop();
     if (this.device && !conditionsOf(this.draft.form.audience).some(problemOf)) this.#askWhy();
     this.#tell();

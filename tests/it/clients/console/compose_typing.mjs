@@ -53,11 +53,28 @@ export async function typing(tab) {
   await tab.getByLabel("Value of Last seen").pressSequentially("0.5");
   await says(tab, "Devices seen in the last 0.5 days.");
 
+  // A year is written figure by figure.
+  await tab.getByLabel("Comparison").selectOption({ label: "is before" });
+  const moment = tab.getByLabel("Value of Last seen");
+  await moment.click({ position: { x: 15, y: 10 } });
+  await tab.keyboard.type("03012031");
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.type("1030AM");
+  is((await moment.inputValue()).slice(0, 10) === "2031-03-01" || (await moment.inputValue()).slice(0, 10) === "2031-01-03", await moment.inputValue());
+  await tab.getByLabel("Comparison").selectOption({ label: "is in the last" });
+  await tab.getByLabel("Value of Last seen").fill("7");
+  await says(tab, "Devices seen in the last 7 days.");
+
   // A property that is begun as another one stays what it is.
   await api("POST", "/devices/demo-3/properties/:add", { properties: [{ key: "agenda", value: "x" }] });
-  await pressed(tab, "Remove: seen in the last 0.5 days");
+  await pressed(tab, "Remove: seen in the last 7 days");
   await condition(tab, "age", "Tab");
   await tab.getByRole("group", { name: /^age is/ }).waitFor();
+  // An id with a space in it.
+  const device = tab.getByLabel("Why does a device match?");
+  await device.pressSequentially("my phone");
+  is((await device.inputValue()) === "my phone", await device.inputValue());
+  await device.fill("");
   await tab.getByLabel("At a time").check();
   await box(tab, "Time zone").fill("Seoul");
   await tab.keyboard.press("Enter");

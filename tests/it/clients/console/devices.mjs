@@ -109,6 +109,23 @@ async function changing(tab) {
   await tab.keyboard.press("Enter");
   await tab.getByRole("button", { name: "Remove the tag tested" }).waitFor();
 
+  // What is typed while a tag is saved is the next one; neither is lost.
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await tab.route((url) => url.pathname === "/devices/demo-3", async (route) => {
+    if (route.request().method() === "PATCH") await held;
+    await route.continue();
+  });
+  await tab.getByLabel("Another tag").pressSequentially("first");
+  await tab.keyboard.press("Enter");
+  await tab.getByLabel("Another tag").pressSequentially("second");
+  release();
+  await tab.getByRole("button", { name: "Remove the tag first" }).waitFor();
+  is((await tab.getByLabel("Another tag").inputValue()) === "second", "a saved tag took what was typed along");
+  await tab.keyboard.press("Enter");
+  await tab.getByRole("button", { name: "Remove the tag second" }).waitFor();
+  await tab.unrouteAll({ behavior: "wait" });
+
   // 20.0 is no whole number, and stays none.
   await tab.getByRole("region", { name: "Properties" }).getByRole("button", { name: "Add" }).click();
   const dialog = tab.getByRole("dialog");
