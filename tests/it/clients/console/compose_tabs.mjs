@@ -40,20 +40,31 @@ export async function twoTabs(a) {
   await elsewhere(b).waitFor({ state: "hidden" });
   await b.waitForFunction(() => document.querySelector("#compose-body")?.value === "From A");
 
+  // What survived a reload was written over the version of then.
+  await body(b).fill("Unsaved in B");
+  await saves(a, "Later from A");
+  await a.waitForFunction(() => document.querySelector(".foot-bar button")?.disabled);
+  await b.reload();
+  await b.getByText("did not save").waitFor();
+  await press(b, "Save draft");
+  await elsewhere(b).getByText("Later from A").waitFor();
+  await press(elsewhere(b), "Load theirs");
+  await b.waitForFunction(() => document.querySelector("#compose-body")?.value === "Later from A");
+
   // And what is stored after the question was put is not what was confirmed.
   await press(b, "Launch");
   const question = b.getByRole("dialog", { name: "Launch this campaign?" });
-  await question.getByText("From A").waitFor();
+  await question.getByText("Later from A").waitFor();
   await saves(a, "From A again");
   await a.waitForFunction(() => document.querySelector(".foot-bar button")?.disabled);
   await question.getByRole("button", { name: /^Launch to/ }).click();
   await elsewhere(b).getByText("From A again").waitFor();
   is((await stored(uuid)).status === 0, "what nobody confirmed was launched");
   await press(elsewhere(b), "Keep mine");
-  await question.getByText("From A", { exact: true }).waitFor();
+  await question.getByText("Later from A").waitFor();
   await question.getByRole("button", { name: /^Launch to/ }).click();
   await b.waitForURL(/\/campaigns\/[0-9a-f-]{36}$/);
   const sent = await stored(uuid);
-  is(sent.body === "From A" && sent.status !== 0, JSON.stringify(sent));
+  is(sent.body === "Later from A" && sent.status !== 0, JSON.stringify(sent));
   await b.close();
 }
