@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::{Value, json};
+
 use crate::support::{mongod::Mongod, server::Server, wire_case};
 
 #[test]
@@ -85,6 +87,41 @@ fn increases_at_once_lose_nothing() {
     let shown = server.send("GET", &format!("/notifications/{uuid}"), &none, None);
     let sent = &shown.body["result"]["sent"];
     assert_eq!((sent["ios"].as_u64(), sent["android"].as_u64()), (Some(16), Some(8)));
+}
+
+#[test]
+fn devices_are_of_bounded_size_and_so_is_what_a_search_answers() {
+    let server = Server::start(&BTreeMap::new());
+    let none = BTreeMap::new();
+    let send = |method: &str, path: &str, body: &Value| {
+        let answer = server.send(method, path, &none, Some(body.to_string().into_bytes()));
+        (answer.status, answer.body)
+    };
+    let device = |name: String, elements: usize| {
+        let list = vec!["x".repeat(1000); elements];
+        json!({ "external_id": name, "push_token": name, "properties": [{ "key": "k", "value": list }] })
+    };
+    let (status, answer) = send("PUT", "/devices", &device("large".into(), 70));
+    assert_eq!(status, 400, "{answer}");
+    let reason = answer["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("properties: "), "{reason}");
+
+    let many: Vec<_> = (0..160).map(|number| device(format!("d{number}"), 60)).collect();
+    let (status, _) = send("POST", "/devices/-/:register", &json!({ "devices": many }));
+    assert_eq!(status, 200);
+    let (mut after, mut seen, mut answers) = (0, 0, 0);
+    loop {
+        let search = json!({ "size": 1000, "after": after });
+        let (status, answer) = send("POST", "/devices/-/:search", &search);
+        assert_eq!((status, answer["total"].as_u64()), (200, Some(160)));
+        assert!(answer.to_string().len() < 9_000_000, "{} bytes", answer.to_string().len());
+        let rows = answer["result"].as_array().expect("rows");
+        let Some(last) = rows.last() else { break };
+        after = last["id"].as_u64().expect("a number");
+        seen += rows.len();
+        answers += 1;
+    }
+    assert_eq!((seen, answers), (160, 2));
 }
 
 #[test]
