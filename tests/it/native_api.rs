@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -122,6 +122,29 @@ fn devices_are_of_bounded_size_and_so_is_what_a_search_answers() {
         answers += 1;
     }
     assert_eq!((seen, answers), (160, 2));
+}
+
+#[test]
+fn a_connection_that_takes_nothing_of_its_answer_is_closed() {
+    let server = Server::start(&BTreeMap::new());
+    let mut idle = TcpStream::connect(server.address()).expect("connected");
+    idle.set_write_timeout(Some(Duration::from_secs(1))).expect("set");
+    // As much as the sockets between the two do not hold, so that the server has some left.
+    let request = format!("GET /openapi.json HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
+    let mut asked = 0;
+    let begun = Instant::now();
+    loop {
+        match idle.write(request.as_bytes()) {
+            Ok(_) => asked += 1,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => break,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(150), "still open after {asked} requests");
+        if asked > 500 {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    assert!(begun.elapsed() > Duration::from_secs(30), "it had time: {:?}", begun.elapsed());
 }
 
 #[test]
