@@ -26,7 +26,7 @@ use crate::{
     domain::{
         Error,
         app::{Identity, Principal, Scope},
-        audit::{Action, Actor},
+        audit::{Action, Actor, Doer},
         ids::{AppName, NotificationId},
     },
 };
@@ -170,6 +170,11 @@ impl<N: Needs> FromRequest for Anyone<N> {
             Err(lacks(N::SCOPE).into())
         }
         .boxed_local()
+    /// Who it is, for what is recorded by others.
+    pub fn doer(&self) -> Doer {
+        Doer { actor: Actor::from(&*self.identity), address: deeds::address(&self.request) }
+    }
+
     }
 }
 
