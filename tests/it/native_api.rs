@@ -125,6 +125,32 @@ fn devices_are_of_bounded_size_and_so_is_what_a_search_answers() {
 }
 
 #[test]
+fn a_sign_in_is_refused_before_its_body_is_there() {
+    let server = Server::start(
+        &[
+            ("APPS__0__NAME".to_owned(), "one".to_owned()),
+            ("APPS__0__SECRET".to_owned(), "master-secret-one".to_owned()),
+        ]
+        .into(),
+    );
+    let answered = |length: usize| {
+        let mut stream = TcpStream::connect(server.address()).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+        let host = server.address();
+        let head = "POST /console/session HTTP/1.1\r\nContent-Type: application/json\r\n";
+        let head = format!("{head}Host: {host}\r\nContent-Length: {length}\r\n\r\n{{");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut begin = [0; 12];
+        let read = stream.read_exact(&mut begin);
+        read.map(|()| String::from_utf8_lossy(&begin).into_owned())
+    };
+    for _ in 0..20 {
+        assert_eq!(answered(5000).expect("answered"), "HTTP/1.1 413");
+    }
+    assert_eq!(answered(100).expect("answered"), "HTTP/1.1 429");
+}
+
+#[test]
 fn a_connection_that_takes_nothing_of_its_answer_is_closed() {
     let server = Server::start(&BTreeMap::new());
     let mut idle = TcpStream::connect(server.address()).expect("connected");
