@@ -125,6 +125,38 @@ fn devices_are_of_bounded_size_and_so_is_what_a_search_answers() {
 }
 
 #[test]
+fn who_calls_is_settled_before_what_is_wrong_with_the_call() {
+    let settings = [("APPS__0__NAME", "one"), ("APPS__0__SECRET", "master-secret-one")];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let server = Server::start(&settings.into());
+    let none = BTreeMap::new();
+    let document = server.send("GET", "/openapi.json", &none, None).body;
+    let begun_with = |path: &str| {
+        let native = ["/devices", "/audience", "/notifications", "/apps", "/audit", "/limits"];
+        native.iter().any(|begin| path.starts_with(begin)) || path.starts_with("/internal")
+    };
+    let mut asked = 0;
+    for (path, verbs) in document["paths"].as_object().expect("paths") {
+        if !begun_with(path) {
+            continue;
+        }
+        // No UUID, and no text either.
+        let path = path.replace('{', "").replace('}', "%ff");
+        for verb in verbs.as_object().expect("verbs").keys() {
+            let cookie = ("Cookie".to_owned(), "fanfare_session=no-such-session".to_owned());
+            for headers in [BTreeMap::new(), [cookie].into()] {
+                let verb = verb.to_uppercase();
+                let body = (verb != "GET" && verb != "DELETE").then(|| b"[".to_vec());
+                let answer = server.send(&verb, &format!("{path}?size=x"), &headers, body);
+                assert_eq!(answer.status, 401, "{verb} {path} {headers:?}: {}", answer.body);
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 60, "{asked}");
+}
+
+#[test]
 fn a_sign_in_is_refused_before_its_body_is_there() {
     let server = Server::start(
         &[
