@@ -144,7 +144,8 @@ fn who_calls_is_settled_before_what_is_wrong_with_the_call() {
         let path = path.replace('{', "").replace('}', "%ff");
         for verb in verbs.as_object().expect("verbs").keys() {
             let cookie = ("Cookie".to_owned(), "fanfare_session=no-such-session".to_owned());
-            for headers in [BTreeMap::new(), [cookie].into()] {
+            for mut headers in [BTreeMap::new(), BTreeMap::from([cookie])] {
+                headers.insert("If-Match".to_owned(), "no tag".to_owned());
                 let verb = verb.to_uppercase();
                 let body = (verb != "GET" && verb != "DELETE").then(|| b"[".to_vec());
                 let answer = server.send(&verb, &format!("{path}?size=x"), &headers, body);

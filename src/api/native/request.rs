@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// What an extractor promises.
-type Extracting<T> = LocalBoxFuture<'static, Result<T, ApiError>>;
+pub(super) type Extracting<T> = LocalBoxFuture<'static, Result<T, ApiError>>;
 
 /// Closed once it is settled who calls.
 struct Settling(watch::Receiver<()>);
@@ -53,7 +53,7 @@ fn settled_first<T: 'static>(
 
 /// Extracts something else, once the caller is settled. A caller that is refused is answered before this is
 /// asked on.
-fn once_settled<T: 'static>(
+pub(super) fn once_settled<T: 'static>(
     request: &HttpRequest,
     read: impl Future<Output = Result<T, ApiError>> + 'static,
 ) -> Extracting<T> {

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NotificationView, Notifications, content::check_rate, view};
+use super::{NotificationView, Notifications, Seen, content::check_rate, view};
 use crate::{
     domain::{
         Error, ErrorKind, Result, audience,
@@ -84,6 +84,7 @@ impl Notifications {
         app: &AppName,
         uuid: NotificationId,
         key: Option<&str>,
+        seen: &Seen,
         now: Timestamp,
     ) -> Result<Moved> {
         let key = key.map(|key| IdempotencyKey {
@@ -101,6 +102,7 @@ impl Notifications {
                         "it was launched before and is {status} now"
                     )));
                 }
+                seen.check(notification)?;
                 let next = if notification.is_due(now) { Status::Launched } else { Status::Queued };
                 notification.move_to(next, now)?;
                 Ok(Decision::Store)
