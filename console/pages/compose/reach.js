@@ -110,7 +110,7 @@ export class Reach {
     const reasons = new Map();
     for (const { node, path } of walked(this.draft.form.audience)) {
       const said = byPath.get(path);
-      if (said) reasons.set(node.id, { matches: said.matches, actual: said.actual, leaf: !said.conditions });
+      if (said) reasons.set(node.id, { matches: said.matches, actual: said.actual, more: said.actual_more, leaf: !said.conditions });
     }
     return reasons;
   }

@@ -3,6 +3,7 @@
 import { get, post, query } from '../../lib/api.js';
 import { isEveryone, sentence } from '../../lib/audience.js';
 import { h } from '../../lib/dom.js';
+import { number } from '../../lib/format.js';
 import { STATUS, unsendable } from '../../lib/names.js';
 import { remember, to } from '../../lib/router.js';
 import { badge, field, loading, trouble } from '../../parts/pieces.js';
@@ -80,12 +81,12 @@ function clause(node, unwanted = false) {
     return h('li', null, h('div.explained-line', null, mark, h('span', null, JOINS[node.join_type] ?? node.join_type)),
       h('ul.explained', null, node.conditions.map((child) => clause(child, node.join_type === 'NOT'))));
   }
-  return h('li', null, h('div.explained-line', null, mark, h('span', null, sentence(node), h('span.soft', null, ' · ', actual(node.actual)))));
+  return h('li', null, h('div.explained-line', null, mark, h('span', null, sentence(node), h('span.soft', null, ' · ', actual(node.actual, node.actual_more)))));
 }
 
-function actual(value) {
+function actual(value, more) {
   if (value === null || value === undefined) return 'the device has no such value';
   const all = [value].flat();
   if (!all.length) return 'the device has none';
-  return ['the device has ', h('strong', null, all.map((one) => (typeof one === 'string' ? `“${one}”` : String(one))).join(', '))];
+  return ['the device has ', h('strong', null, all.map((one) => (typeof one === 'string' ? `“${one}”` : String(one))).join(', ')), more > 0 && ` and ${number(more)} more`];
 }

@@ -2,7 +2,7 @@
 // next one; what a tree is, and every edit of it, is `lib/audience/model.js`.
 
 import { h } from '../../lib/dom.js';
-import { time } from '../../lib/format.js';
+import { number, time } from '../../lib/format.js';
 import { condition, doubled, edited, found, group, inserted, isGroup, moved, removed, unwrapped, wrapped } from '../../lib/audience/model.js';
 import { DEVICE_KEYS, carried, firstOperator, holdsWithout, keyName, operatorsFor, suits, takesOf, valueName } from '../../lib/audience/operators.js';
 import { clauseInWords } from '../../lib/audience/words.js';
@@ -161,11 +161,11 @@ function problemText(node, { problems }) {
 
 /** What a device has there, and whether that satisfies the clause. */
 function verdict(reason, node, parent) {
-  const { matches, actual, leaf } = reason;
+  const { matches, actual, more, leaf } = reason;
   const isGood = isWanted(reason, parent);
   const said = matches ? (isGood ? 'Yes' : 'Yes, and it must not') : 'No';
   const values = [actual ?? []].flat().map((value) => actualName(value, node));
-  const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${values.join(', ') || 'an empty list'}.`;
+  const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${values.join(', ') || 'an empty list'}${more > 0 ? ` and ${number(more)} more` : ''}.`;
   return h('span.verdict', { class: isGood ? 'good' : 'bad' },
     icon(matches ? 'yes' : 'close'), h('span', null, said, leaf && '. '), leaf && h('span.soft.cut', { title: has }, has));
 }
