@@ -160,10 +160,18 @@ impl Desk {
     }
 
     /// Takes devices of one page in.
-    pub fn submit(&self, page: &PageWork, jobs: Vec<Job>) {
-        self.lock().queue.extend(page.run.id(), jobs.into_iter());
+    pub fn submit(&self, page: &PageWork, mut jobs: Vec<Job>) {
+        let mut state = self.lock();
+        // The first of them asks whether the provider is back, and it may be back for all but that one:
+        // each time the page is read another is the first.
+        if state.breaker.is_open() && !jobs.is_empty() {
+            let first = rand::random_range(..jobs.len());
+            jobs.rotate_left(first);
+        }
+        state.queue.extend(page.run.id(), jobs.into_iter());
+        drop(state);
         // Asked after they are in: whoever closed a gate before has swept without seeing them.
-        if !page.is_wanted() {
+        if !page.is_wanted(self.transport.provider()) {
             self.sweep();
         }
         if self.is_closed() {
@@ -231,7 +239,7 @@ impl Desk {
         }
     }
 
-    /// Hands back every waiting device of campaigns whose gate has closed, and of pages set aside.
+    /// Hands back every waiting device of campaigns whose gate has closed, and those of pages handed back.
     pub fn sweep(&self) {
         let unwanted = self.lock().queue.take_unwanted();
         unwanted.into_iter().for_each(Job::leave);
