@@ -20,6 +20,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         // A lease is the engine's own; should one reach a caller, it is a conflict of states.
         ErrorKind::Conflict | ErrorKind::LeaseLost => StatusCode::CONFLICT,
+        ErrorKind::Outdated => StatusCode::PRECONDITION_FAILED,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         ErrorKind::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,

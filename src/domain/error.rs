@@ -25,6 +25,8 @@ pub enum ErrorKind {
     NotFound,
     /// The thing's state forbids it.
     Conflict,
+    /// It was changed since the caller looked.
+    Outdated,
     /// More than a stated limit.
     TooLarge,
     /// Too many requests; try again after this long.
@@ -84,6 +86,11 @@ impl Error {
     /// Not in this state.
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Conflict, message)
+    }
+
+    /// Changed since.
+    pub fn outdated(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Outdated, message)
     }
 
     /// Over a limit.

@@ -108,6 +108,7 @@ impl Failure {
             ErrorKind::Invalid { .. }
             | ErrorKind::NotFound
             | ErrorKind::Conflict
+            | ErrorKind::Outdated
             | ErrorKind::Forbidden => (StatusCode::BAD_REQUEST, PUSH_WRONG),
             ErrorKind::TooLarge => (StatusCode::BAD_REQUEST, PUSH_TOO_LARGE),
             _ => (status_of(&error), PUSH_SYSTEM),

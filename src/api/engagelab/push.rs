@@ -23,7 +23,7 @@ use crate::{
     },
     services::{
         Services,
-        notifications::{CreationKey, NotificationEdit},
+        notifications::{CreationKey, NotificationEdit, Seen},
     },
 };
 
@@ -59,7 +59,7 @@ async fn launch(
     let made = make(services, app, read, cid.as_deref(), dry_run).await?;
     if made.status == Status::Draft {
         let (notifications, now) = (&services.notifications, Timestamp::now());
-        let launched = notifications.launch(app, made.uuid, cid.as_deref(), now).await;
+        let launched = notifications.launch(app, made.uuid, cid.as_deref(), &Seen::ANY, now).await;
         let launched = launched.map_err(Failure::of_push)?;
         if launched.is_new() {
             caller.note(&launched).await;

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod error;
 mod operations;
 pub mod request;
+mod revision;
 mod routes;
 mod wire;
 

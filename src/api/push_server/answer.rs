@@ -178,7 +178,7 @@ impl From<Error> for Refusal {
             ErrorKind::Unauthenticated => Self::unauthenticated(message),
             ErrorKind::Forbidden => plain("forbidden"),
             ErrorKind::NotFound => plain("not_found"),
-            ErrorKind::Conflict | ErrorKind::LeaseLost => plain("conflict"),
+            ErrorKind::Conflict | ErrorKind::Outdated | ErrorKind::LeaseLost => plain("conflict"),
             ErrorKind::Limited { retry_after } => Self::too_often(retry_after.as_secs().max(1)),
             ErrorKind::Unavailable => plain("unavailable"),
             ErrorKind::Internal => plain("unknown_error"),

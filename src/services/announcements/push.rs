@@ -15,7 +15,10 @@ use crate::{
         ids::{AppName, NotificationId},
         timestamp::Timestamp,
     },
-    services::{DeviceSearch, MAX_LIST, hex_digest, notifications::NotificationEdit},
+    services::{
+        DeviceSearch, MAX_LIST, hex_digest,
+        notifications::{NotificationEdit, Seen},
+    },
 };
 
 /// How many characters a push may have.
@@ -63,7 +66,7 @@ impl Announcements {
             .await
             .map_err(|error| renamed(error, &PARTS))?;
         let uuid = draft.notification.uuid;
-        self.notifications.launch(app, uuid, None, now).await?;
+        self.notifications.launch(app, uuid, None, &Seen::ANY, now).await?;
         Ok(uuid)
     }
 

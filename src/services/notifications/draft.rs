@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    NotificationView, Notifications,
+    NotificationView, Notifications, Seen,
     content::{check_content, check_schedule},
     moves::Decision,
     view,
@@ -93,6 +93,7 @@ impl Notifications {
         app: &AppName,
         uuid: NotificationId,
         edit: &NotificationEdit,
+        seen: &Seen,
         now: Timestamp,
     ) -> Result<NotificationView> {
         let stored = self
@@ -103,6 +104,7 @@ impl Notifications {
                         "{status} notification cannot be edited, a DRAFT alone can"
                     )));
                 }
+                seen.check(draft)?;
                 edit.apply(draft);
                 draft.modified_at = now;
                 check_content(draft, &self.engine)?;

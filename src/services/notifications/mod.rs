@@ -1,12 +1,13 @@
-//! Notifications: writing them (`draft`, checked by `content`), moving them through their states (`moves`), what
-//! other systems report about them (`reports`), and looks at one before it is launched (`preview`, `trial`).
-//! This file reads them.
+//! Notifications: writing them (`draft`, checked by `content`), moving them through their states (`moves`), both
+//! only where nobody else did meanwhile (`seen`), what other systems report about them (`reports`), and looks at
+//! one before it is launched (`preview`, `trial`). This file reads them.
 
 mod content;
 mod draft;
 mod moves;
 mod preview;
 mod reports;
+mod seen;
 mod trial;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::{
 pub use draft::{CreationKey, NotificationEdit};
 pub use moves::Moved;
 pub use reports::ReportedEvents;
+pub use seen::Seen;
 pub use trial::{MAX_TRIED, Trial};
 
 /// The use cases of notifications.

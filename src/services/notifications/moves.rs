@@ -4,7 +4,7 @@
 //! else it is decided again. The engine is told after the write: a start by a nudge, a stop by
 //! `halt`, which returns when no new push begins.
 
-use super::{NotificationView, Notifications, content::check_rate, view};
+use super::{NotificationView, Notifications, Seen, content::check_rate, view};
 use crate::{
     domain::{
         Error, ErrorKind, Result, audience,
@@ -75,6 +75,7 @@ impl Notifications {
         app: &AppName,
         uuid: NotificationId,
         key: Option<&str>,
+        seen: &Seen,
         now: Timestamp,
     ) -> Result<Moved> {
         let key = key.map(|key| IdempotencyKey {
@@ -92,6 +93,7 @@ impl Notifications {
                         "it was launched before and is {status} now"
                     )));
                 }
+                seen.check(notification)?;
                 let next = if notification.is_due(now) { Status::Launched } else { Status::Queued };
                 notification.move_to(next, now)?;
                 Ok(Decision::Store)

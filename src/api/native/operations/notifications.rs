@@ -27,6 +27,13 @@ const IDEMPOTENCY: (&str, &str, &str) = (
     "order-4711",
 );
 
+const IF_MATCH: (&str, &str, &str) = (
+    "If-Match",
+    "The `ETag` of the draft that was seen, or several; where it is another by now, nothing happens (412).",
+    "\"3\"",
+);
+const ETAG: (&str, &str) = ("ETag", "The draft's revision; what was launched has none.");
+
 pub fn operations() -> Vec<Operation> {
     let mut operations = written();
     operations.extend(moved());
@@ -35,6 +42,7 @@ pub fn operations() -> Vec<Operation> {
 
 fn written() -> Vec<Operation> {
     let (name, about, example) = IDEMPOTENCY;
+    let (seen, about_seen, a_revision) = IF_MATCH;
     vec![
         post("/notifications", "create_notification", "Writes a DRAFT")
             .about("`title` and `body` are needed. What a provider would refuse as too large is refused here.")
@@ -42,6 +50,7 @@ fn written() -> Vec<Operation> {
             .header(name, about, example)
             .takes(Shape::of::<NotificationBody>(draft()).knowing::<Conditions>())
             .answers("The notification.", one())
+            .with_header(ETAG.0, ETAG.1)
             .refuses(&[409]),
         get("/notifications", "list_notifications", "The app's notifications")
             .scope("read")
@@ -56,25 +65,30 @@ fn written() -> Vec<Operation> {
         get("/notifications/{uuid}", "get_notification", "A notification")
             .scope("read")
             .answers("The notification.", one())
+            .with_header(ETAG.0, ETAG.1)
             .refuses(&[404]),
         put("/notifications/{uuid}", "edit_notification", "Changes a DRAFT")
             .about("What is left out stays; null clears.")
             .scope("send")
+            .header(seen, about_seen, a_revision)
             .takes(Shape::of::<NotificationBody>(json!({"body": "Today only", "badge": null})))
             .answers("The notification.", one())
-            .refuses(&[404, 409]),
+            .with_header(ETAG.0, ETAG.1)
+            .refuses(&[404, 409, 412]),
     ]
 }
 
 fn moved() -> Vec<Operation> {
     let (name, about, example) = IDEMPOTENCY;
+    let (seen, about_seen, a_revision) = IF_MATCH;
     vec![
         post("/notifications/{uuid}/:launch", "launch_notification", "Launches a DRAFT")
             .about("LAUNCHED, or QUEUED until `scheduled_at`.")
             .scope("send")
             .header(name, about, example)
+            .header(seen, about_seen, a_revision)
             .answers("The notification.", one())
-            .refuses(&[404, 409]),
+            .refuses(&[404, 409, 412]),
         post(
             "/notifications/-/:preview",
             "preview_notification",

@@ -14,6 +14,7 @@ use crate::{
         native::{
             answer,
             request::{Body, Caller, IdempotencyHeader, OptionalBody, Query, Read, Send, Uuid},
+            revision::{self, IfMatch},
             wire::{
                 audit::TimelineJson,
                 enums::WireEnum,
@@ -90,10 +91,11 @@ pub async fn edit(
     caller: Caller<Send>,
     state: Data<ApiState>,
     uuid: Uuid,
+    seen: IfMatch,
     body: Body<NotificationBody>,
 ) -> Answer {
     let (notifications, edit) = (&state.services.notifications, body.0.into_edit());
-    shown(&notifications.edit(caller.app(), uuid.0, &edit, Timestamp::now()).await?)
+    shown(&notifications.edit(caller.app(), uuid.0, &edit, &seen.0, Timestamp::now()).await?)
 }
 
 /// `POST /notifications/{uuid}/:launch`: safe to repeat with an `Idempotency-Key`.
@@ -102,9 +104,11 @@ pub async fn launch(
     state: Data<ApiState>,
     uuid: Uuid,
     key: IdempotencyHeader,
+    seen: IfMatch,
 ) -> Answer {
     let (notifications, key) = (&state.services.notifications, key.0.as_deref());
-    moved(&caller, notifications.launch(caller.app(), uuid.0, key, Timestamp::now()).await?).await
+    let launched = notifications.launch(caller.app(), uuid.0, key, &seen.0, Timestamp::now());
+    moved(&caller, launched.await?).await
 }
 
 /// `POST /notifications/-/:preview`: what the app's providers would be sent; nothing is stored.
@@ -224,5 +228,7 @@ async fn moved(caller: &Caller<Send>, moved: Moved) -> Answer {
 }
 
 fn shown(view: &NotificationView) -> Answer {
-    Ok(answer::success(NotificationJson::new(view)))
+    let mut answer = answer::success(NotificationJson::new(view));
+    revision::tag(&mut answer, &view.notification);
+    Ok(answer)
 }
