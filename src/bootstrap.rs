@@ -275,6 +275,7 @@ pub fn http_server(state: ApiState, settings: &Settings) -> anyhow::Result<(Serv
             .wrap(from_fn(api::observe))
             .configure(move |config| api::mount(config, &state))
     })
+    .on_connect(api::give_up_unread)
     .disable_signals()
     .shutdown_timeout(HTTP_SHUTDOWN_SECS)
     .keep_alive(std::time::Duration::from_secs(75));

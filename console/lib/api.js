@@ -31,8 +31,9 @@ export function speakAs(session, chosenApp) {
 /** Calls the API; the answer's `result`. Throws a {@link Refusal}. */
 export const call = async (method, path, body, options) => (await envelope(method, path, body, options)).result;
 
-/** Calls the API; the whole envelope, for lists that come with a `total`. With `exact`, its numbers keep
- * their spelling (lib/exact.js); with `everywhere`, an operator's call is about no app in particular. */
+/** Calls the API; the whole envelope, for lists that come with a `total`, and the answer's `etag` (null for
+ * none). With `exact`, its numbers keep their spelling (lib/exact.js); with `everywhere`, an operator's call is
+ * about no app in particular. */
 export async function envelope(method, path, body, { signal, headers, quiet, exact, everywhere } = {}) {
   const sent = { Accept: 'application/json', ...headers };
   if (method !== 'GET') sent['X-CSRF-Token'] = csrf;
@@ -49,7 +50,7 @@ export async function envelope(method, path, body, { signal, headers, quiet, exa
     throw new Refusal(0, 'The server cannot be reached.');
   });
   const read = await (exact ? answer.text().then(readExactly) : answer.json()).catch(() => ({ success: false, reason: answer.statusText }));
-  if (answer.ok && read.success !== false) return read;
+  if (answer.ok && read.success !== false) return { ...read, etag: answer.headers.get('ETag') };
   if (answer.status === 401 && !quiet) lost();
   throw new Refusal(answer.status, read.reason || `The server answered ${answer.status}.`);
 }

@@ -2,6 +2,7 @@
 
 import { h } from './dom.js';
 import { DEVICE_KEYS, OPERATORS, keyName, takesOf, valueName } from './audience/operators.js';
+import { ofDevice } from './audience/words.js';
 import { time } from './format.js';
 
 /** Whether conditions name anybody in particular. */
@@ -23,8 +24,10 @@ function clause(node) {
 
 const JOINS = { AND: 'All of these hold:', OR: 'At least one of these holds:', NOT: 'None of these holds:' };
 
-/** One comparison: `country is “KR”`. */
+/** One comparison: `country is “KR”`, `Tagged “vip”`. */
 export function sentence({ key, operator, value }) {
+  const said = ofDevice({ key, operator });
+  if (said) return [`${said[0].toUpperCase()}${said.slice(1)} `, what(key, operator, value)];
   const name = h(key in DEVICE_KEYS ? 'span' : 'code', null, keyName(key));
   return [name, ` ${OPERATORS[operator]?.name ?? operator} `, what(key, operator, value)];
 }
@@ -38,7 +41,7 @@ function what(key, operator, value) {
     case 'moment':
       return strong(time(value));
     case 'days':
-      return strong(`${value} ${Number(value) === 1 ? 'day' : 'days'}`);
+      return strong(Number(value) === 1 ? 'day' : `${value} days`);
     default:
       return values(key, value);
   }

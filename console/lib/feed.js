@@ -6,12 +6,13 @@ import { get } from './api.js';
 export function merged(value, patch) {
   if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
   const base = value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
-  const result = { ...base };
+  // A map until it is done: set on an object, a member called `__proto__` would be its prototype.
+  const result = new Map(Object.entries(base));
   for (const [key, change] of Object.entries(patch)) {
-    if (change === null) delete result[key];
-    else result[key] = merged(base[key], change);
+    if (change === null) result.delete(key);
+    else result.set(key, merged(result.get(key), change));
   }
-  return result;
+  return Object.fromEntries(result);
 }
 
 const FIRST_WAIT_MS = 500;

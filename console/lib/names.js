@@ -39,6 +39,13 @@ const UNREACHABLE = {
 /** Why devices cannot be reached, after how many they are: “12 without a token”. */
 export const unreachableName = (word) => UNREACHABLE[word] ?? word;
 
+/** Why nothing would be sent to a device, though it match; null where it can be reached. */
+export function unsendable({ pruned, push_token: token, send_platform: provider }) {
+  if (pruned) return 'its token was given up';
+  if (!token) return 'it has no token';
+  return deviceProvider(Number(provider)) ? null : 'it has no provider';
+}
+
 /** Who a key's name stands for: the installation's own keys have no names but their places. */
 export function callerName(name) {
   if (name === 'open') return 'Somebody without a key';

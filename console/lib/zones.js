@@ -31,11 +31,14 @@ export function isZone(name) {
   }
 }
 
+/** As `Date.UTC`, to which the year 20, on the way to 2026, is 1920. */
+const utc = (year, month, day, hour, minute, second) => new Date(0).setUTCFullYear(year, month - 1, day) + ((hour * 60 + Number(minute)) * 60 + Number(second)) * 1000;
+
 /** How far ahead of UTC a zone's clock is at a moment, in milliseconds. */
 export function offsetAt(moment, zone) {
   const shown = Object.fromEntries(clock(zone).formatToParts(moment).map(({ type, value }) => [type, value]));
   const { year, month, day, hour, minute, second } = shown;
-  const asUtc = Date.UTC(year, month - 1, day, hour, minute, second);
+  const asUtc = utc(year, month, day, hour, minute, second);
   return asUtc - Math.floor(moment / 1000) * 1000;
 }
 
@@ -61,7 +64,7 @@ function readWall(wall) {
   const found = WALL.exec(wall ?? '');
   if (!found) return null;
   const [, year, month, day, hour, minute, second = 0] = found.map(Number);
-  const asUtc = Date.UTC(year, month - 1, day, hour, minute, second || 0);
+  const asUtc = utc(year, month, day, hour, minute, second || 0);
   // 31 April would be 1 May.
   return new Date(asUtc).getUTCDate() === day && hour < 24 && minute < 60 ? asUtc : null;
 }

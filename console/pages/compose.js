@@ -1,6 +1,6 @@
 // A new campaign, or a draft that is edited: what it says, to whom, when; then save, test, launch.
 
-import { get, path } from '../lib/api.js';
+import { envelope, get, path } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
 import { DRAFT, STATUS } from '../lib/names.js';
 import { go, to } from '../lib/router.js';
@@ -50,9 +50,9 @@ async function beginning(uuid, from, session) {
   const zone = ownZone();
   const place = `fanfare.compose.${session.chosen}.${uuid ?? 'new'}`;
   if (uuid) {
-    const stored = await get(path`/notifications/${uuid}`);
+    const { result: stored, etag } = await envelope('GET', path`/notifications/${uuid}`);
     if (stored.status !== DRAFT) return { status: stored.status };
-    return { form: formOf(stored, zone), options: { place, stored, zone } };
+    return { form: formOf(stored, zone), options: { place, stored, etag, zone } };
   }
   if (!from) return { form: blank(zone), options: { place, stored: null, zone } };
   const original = await get(path`/notifications/${from}`);

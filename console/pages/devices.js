@@ -1,22 +1,22 @@
 // Devices: how many there are and of what kind, and the one that somebody asks about.
 
-import { envelope, get, post, query } from '../lib/api.js';
+import { envelope, post } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
 import { count, number, sum } from '../lib/format.js';
 import { devicePlatform, deviceProvider, platformName, providerName, unreachableName } from '../lib/names.js';
 import { TYPES, decimal } from '../lib/property.js';
 import { remember, to } from '../lib/router.js';
-import { badge, bar, empty, field, loading, pageHead, snippet, trouble, when } from '../parts/pieces.js';
+import { badge, bar, empty, loading, pageHead, snippet, trouble, when } from '../parts/pieces.js';
+import { LONGEST, WAYS, isFiltered, searchForm, suggesting } from './devices/search.js';
 
 const SIZE = 50;
-const WAYS = { id: 'External id', alias: 'Alias', tag: 'Tag', property: 'Property' };
 const OPERATORS = { string: 'str_eq', integer: 'int_eq', float: 'float_eq', boolean: 'bool_eq' };
 
 export function page({ query: asked, session }) {
   const state = {
     by: asked.get('by') in WAYS ? asked.get('by') : 'id',
-    text: asked.get('q') ?? '',
-    key: asked.get('key') ?? '',
+    text: (asked.get('q') ?? '').slice(0, LONGEST),
+    key: (asked.get('key') ?? '').slice(0, LONGEST),
     type: asked.get('type') in TYPES ? asked.get('type') : 'string',
     after: Number(asked.get('after')) || null,
     shown: 0,
@@ -40,7 +40,10 @@ export function page({ query: asked, session }) {
       pageHead('Devices', 'Everything that can be pushed to, and through which provider.'),
       searchForm(state, { look, suggest, draw: () => view.draw() }),
       counts(state),
-      found(state, look, session)));
+      found(state, look, session, () => {
+        Object.assign(state, { by: 'alias', values: [] });
+        look.search();
+      })));
   if (session.chosen === null) {
     return { title: 'Devices', element: [pageHead('Devices'), empty('There is no app yet.', h('a.button', { href: to('/apps') }, 'To the apps'))] };
   }
@@ -60,7 +63,7 @@ function wanted({ by, text, key, type }) {
   }
   if (!text.trim() || by === 'property') return {};
   if (by === 'id') return { external_ids: [text.trim()] };
-  return leaf(`@${by}`, 'str_eq', text.trim());
+  return by === 'alias' ? leaf('@alias', 'str_contains', text.trim()) : leaf('@tag', 'str_eq', text.trim());
 }
 
 /** Searching and turning pages. */
@@ -124,78 +127,6 @@ function looking(state, signal, draw) {
   };
 }
 
-/** Keys and values that devices have, for whoever does not know them by heart. */
-function suggesting(state, signal, draw) {
-  let turn = 0;
-  return {
-    async keys() {
-      if (state.by !== 'property' || state.keys.length) return;
-      state.keys = await get(`/audience/properties${query({ limit: 100 })}`, { signal }).catch(() => []);
-      draw();
-    },
-    async values(key) {
-      const mine = ++turn;
-      const values = key ? await get(`/audience/values${query({ key, limit: 50 })}`, { signal }).catch(() => []) : [];
-      if (mine !== turn) return;
-      state.values = values;
-      draw();
-    },
-  };
-}
-
-function searchForm(state, { look, suggest, draw }) {
-  const change = (changes) => {
-    Object.assign(state, changes, { problem: null });
-    draw();
-  };
-  const choose = (by) => {
-    change({ by, values: [] });
-    if (by === 'tag') suggest.values('@tag');
-    suggest.keys();
-  };
-  const name = (key) => {
-    const known = state.keys.find((one) => one.key === key);
-    change({ key, ...(known && !known.types.includes(state.type) ? { type: known.types[0] } : {}) });
-    if (known) suggest.values(key);
-  };
-  const submit = (event) => {
-    event.preventDefault();
-    look.search();
-  };
-  const isYesNo = state.by === 'property' && state.type === 'boolean';
-  return h('form.card.device-search', { onsubmit: submit, role: 'search' },
-    field('Find by', (id) => h('select', { id, value: state.by, onchange: ({ target }) => choose(target.value) },
-      options(WAYS, state.by)), { id: 'by' }),
-    state.by === 'property' && [
-      field('Property', (id) => h('input', {
-        id, type: 'text', list: 'known-keys', value: state.key, autocomplete: 'off', spellcheck: false,
-        oninput: ({ target }) => name(target.value),
-      }), { id: 'key' }),
-      field('Type', (id) => h('select', { id, onchange: ({ target }) => change({ type: target.value, text: target.value === 'boolean' ? 'true' : state.text }) },
-        options(TYPES, state.type)), { id: 'type' }),
-    ],
-    isYesNo
-      ? field('Value', (id) => h('select', { id, key: 'yes-no', onchange: ({ target }) => change({ text: target.value }) },
-        options({ true: 'Yes', false: 'No' }, state.text)), { id: 'value' })
-      : field(state.by === 'property' ? 'Value' : WAYS[state.by], (id) => h('input', {
-        id, type: 'search', key: 'text', value: state.text, list: 'known-values', autocomplete: 'off', spellcheck: false,
-        oninput: ({ target }) => change({ text: target.value }),
-      }), { id: 'value', problem: state.problem, hint: state.by === 'property' && state.key && !state.text ? 'Empty: any value' : null }),
-    h('div.row', null,
-      h('button.primary', { type: 'submit' }, 'Search'),
-      isFiltered(state) && h('button', { type: 'button', onclick: () => {
-        change({ text: '', key: '' });
-        look.search();
-      } }, 'Show all')),
-    h('datalist', { id: 'known-keys' }, state.keys.map(({ key }) => h('option', { value: key }))),
-    h('datalist', { id: 'known-values' }, state.values.map(({ value }) => h('option', { value: String(value) }))));
-}
-
-const options = (all, chosen) =>
-  Object.entries(all).map(([value, label]) => h('option', { value, selected: value === chosen }, label));
-
-const isFiltered = ({ applied }) => Boolean(applied?.external_ids || applied?.conditions);
-
 function counts(state) {
   const { counts: told, applied } = state;
   if (applied?.external_ids || told?.total === 0) return null;
@@ -218,12 +149,12 @@ function reachability({ total, reachable, unreachable }) {
     h('p.small.soft.number', null, h('strong', null, `${number(yes)} can be reached`), yes > 0 && ` (${parts(reachable, providerName)})`, lost && ` · ${lost}`));
 }
 
-function found(state, look, session) {
+function found(state, look, session, amongAliases) {
   if (state.error) return trouble(state.error, look.load);
   if (!state.rows) return loading();
   if (!state.rows.length && !state.after) {
     return isFiltered(state)
-      ? h('div.card', { key: 'none' }, empty('No device matches.', h('p.small', null, 'Values are compared exactly, capital letters and type included.')))
+      ? h('div.card', { key: 'none' }, nothing(state, amongAliases))
       : h('div.card', { key: 'first' }, howToRegister(session));
   }
   return h('section.card.flush', { key: 'rows', 'aria-label': 'Devices', 'aria-busy': String(Boolean(state.busy)) },
@@ -231,6 +162,12 @@ function found(state, look, session) {
       h('thead', null, h('tr', null, ['External id', 'Platform', 'Reached by', 'Tags', 'Last seen'].map((name) => h('th', { scope: 'col' }, name)))),
       h('tbody', null, state.rows.map(row))),
     turning(state, look));
+}
+
+function nothing({ applied, by }, amongAliases) {
+  const [id] = applied.external_ids ?? [];
+  if (id) return empty('No device has exactly this external id.', h('button.compact', { type: 'button', onclick: amongAliases }, `Search aliases for “${id}”`));
+  return empty('No device matches.', h('p.small', null, by === 'alias' ? 'Capital letters are told from small ones.' : 'Values are compared exactly, capital letters and type included.'));
 }
 
 function row(device) {

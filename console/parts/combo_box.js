@@ -2,10 +2,12 @@
 // help. Its properties: `label`, `value`, `shown` (what stands there while nobody types), `placeholder`,
 // `suggest(text, signal)` (a promise of `[{ value, text, detail }]`), `onvalue(value)` at every change, or
 // with `onpick(value)` a field that is emptied by Enter and by a choice; `onback()` for Backspace in an
-// empty field; `problem` marks it, `described` names what describes it.
+// empty field; `problem` marks it, `described` names what describes it. Where only what is suggested makes
+// sense (`closed`), Enter and Tab take the one that the text must mean. `onleft()` is told when it is left.
 
 import { h } from '../lib/dom.js';
 import { latest } from '../lib/later.js';
+import { others, taken } from '../lib/suggestions.js';
 import { besides } from './popup.js';
 
 const QUIET_MS = 120;
@@ -17,9 +19,17 @@ class ComboBox extends HTMLElement {
   onvalue = null;
   onpick = null;
   onback = null;
+  onleft = null;
+  closed = false;
   #value = '';
+  // What the page last said of it: while somebody types, the field says what is typed.
+  #given = '';
   #shown = null;
+  // What was answered last, and to which text; of that, what is shown.
+  #answer = { text: null, options: [] };
   #options = [];
+  // Whether somebody has typed since the field was entered: what is only passed by is taken for nothing else.
+  #touched = false;
   #active = -1;
   #id = `combo-${++boxes}`;
   #ask = latest(QUIET_MS, (signal, text) => this.#suggestions(signal, text));
@@ -54,12 +64,18 @@ class ComboBox extends HTMLElement {
   }
 
   get value() {
-    return this.#value;
+    return this.#given;
   }
 
   set value(value) {
-    this.#value = String(value ?? '');
+    this.#given = String(value ?? '');
+    if (this.#isTyping) return;
+    this.#value = this.#given;
     this.#show();
+  }
+
+  get #isTyping() {
+    return Boolean(this.#input) && document.activeElement === this.#input;
   }
 
   set shown(text) {
@@ -104,12 +120,12 @@ class ComboBox extends HTMLElement {
 
   #show() {
     if (!this.#input) return;
-    const isTyping = document.activeElement === this.#input;
-    const text = isTyping ? this.#value : (this.#shown ?? this.#value);
+    const text = this.#isTyping ? this.#value : (this.#shown ?? this.#value);
     if (this.#input.value !== text) this.#input.value = text;
   }
 
   #entered() {
+    this.#touched = false;
     this.#show();
     this.#input.select();
     this.#ask('');
@@ -117,11 +133,15 @@ class ComboBox extends HTMLElement {
 
   #left() {
     this.#close();
-    if (this.onpick && this.#value.trim()) this.#pick(this.#value.trim());
+    if (this.onpick && this.#value.trim()) this.#pick(this.#chosen());
+    // As the page has it: typed numbers, say, are spelled as they were read.
+    else if (!this.onpick) this.#value = this.#given;
     this.#show();
+    this.onleft?.();
   }
 
   #typed() {
+    this.#touched = true;
     this.#value = this.#input.value;
     this.onvalue?.(this.#value);
     // What does not fit any more goes at once: whoever types fast must not choose from the list of before.
@@ -131,8 +151,14 @@ class ComboBox extends HTMLElement {
   }
 
   async #suggestions(signal, text) {
-    const options = await Promise.resolve(this.suggest?.(text, signal)).catch(() => []);
-    if (!signal.aborted && document.activeElement === this.#input) this.#open(options ?? []);
+    const options = await this.#asked(text, signal);
+    if (!signal.aborted && this.#isTyping) this.#open(others(options, this.#value));
+  }
+
+  async #asked(text, signal) {
+    const options = (await Promise.resolve(this.suggest?.(text, signal)).catch(() => [])) ?? [];
+    if (!signal.aborted) this.#answer = { text, options };
+    return options;
   }
 
   #open(options) {
@@ -183,10 +209,15 @@ class ComboBox extends HTMLElement {
       this.#active = ((this.#active + 1 + (event.key === 'ArrowDown' ? 1 : -1) + places) % places) - 1;
       this.#mark();
     } else if (event.key === 'Enter') {
-      const chosen = this.#options[this.#active]?.value ?? (this.onpick ? this.#value.trim() : null);
-      if (chosen === null || chosen === '') return;
+      const chosen = this.#options[this.#active]?.value ?? (this.onpick ? this.#chosen() : null);
+      if (chosen === null && this.closed) event.preventDefault();
+      if (chosen === null || chosen === '') return this.#complete(true);
       event.preventDefault();
       this.#pick(chosen);
+    } else if (event.key === 'Tab') {
+      const marked = this.#options[this.#active];
+      if (this.closed && marked) this.#pick(marked.value);
+      else if (!event.shiftKey) this.#complete(open);
     } else if (event.key === 'Escape' && open) {
       event.preventDefault();
       event.stopPropagation();
@@ -196,10 +227,30 @@ class ComboBox extends HTMLElement {
     }
   }
 
+  /** What the typed text is picked as. */
+  #chosen() {
+    const text = this.#value.trim();
+    return (this.closed ? taken(this.#answer.options, text, false) : null) ?? text;
+  }
+
+  /** Takes what the text must mean; with `sole`, the only suggestion too. */
+  async #complete(sole) {
+    const text = this.#value;
+    if (!this.closed || !this.#touched || this.onpick || !text.trim()) return;
+    this.#ask.stop();
+    const options = this.#answer.text === text ? this.#answer.options : await this.#asked(text, new AbortController().signal);
+    const value = this.#value === text ? taken(options, text, sole) : null;
+    if (value !== null) return this.#pick(value);
+    this.#close();
+    // It was told before anything was known of it.
+    if (options.some((option) => option.value === text)) this.onvalue?.(text);
+  }
+
   #pick(value) {
     this.#close();
     this.#value = this.onpick ? '' : String(value);
-    this.#input.value = this.#value;
+    this.#given = this.#value;
+    this.#show();
     if (this.onpick) this.onpick(value);
     else this.onvalue?.(value);
   }

@@ -13,12 +13,13 @@ const MOST = 20;
 
 /**
  * Asks for devices, sends, and shows what became of each; answers whether anything was sent. `sample()` (a
- * promise) are devices to suggest; `providers()` are those of the feed's status, if they are known.
+ * promise) are devices to suggest; `note` is what is to be known
+ * besides, `providers()` are those of the feed's status.
  */
-export async function sendTest({ uuid, app, sample, providers }) {
+export async function sendTest({ uuid, app, sample, note, providers }) {
   const state = { devices: remembered(app), outcomes: null, problem: null, busy: false, sent: false };
   await modal('Send a test', (close) => {
-    const view = drawn(() => form(state, { uuid, app, sample, providers, close, draw: () => view.draw() }));
+    const view = drawn(() => form(state, { uuid, app, sample, note, providers, close, draw: () => view.draw() }));
     return view.element;
   });
   return state.sent;
@@ -62,6 +63,7 @@ function form(state, site) {
     .map(({ external_id: id }) => ({ value: id, detail: 'of the audience' }));
   return h('form.test-send', { onsubmit: (event) => (event.preventDefault(), send(state, site)) },
     h('p', null, 'It is pushed now, to these devices alone, whether they match or not. It counts for nothing else.'),
+    site.note && h('p.small.soft', null, site.note),
     trouble(site.providers?.(), { isTest: true }).map((said) => h('p.note.warn', null, said)),
     h('div.field', null,
       h('span.label', { 'aria-hidden': 'true' }, 'Devices'),

@@ -8,8 +8,15 @@ pub use crate::domain::audit::Deed;
 
 /// Records it. It is done, so this cannot fail.
 pub async fn record(request: &HttpRequest, deed: Deed) {
+    state(request).services.audit.record(deed, address(request)).await;
+}
+
+/// From which address a request came, as the audit log has it.
+pub fn address(request: &HttpRequest) -> Option<String> {
+    origin::address(request, &state(request).server).map(|address| address.to_string())
+}
+
+fn state(request: &HttpRequest) -> &ApiState {
     let state = request.app_data::<Data<ApiState>>();
-    let state = state.expect("mount puts the state on every application");
-    let address = origin::address(request, &state.server).map(|address| address.to_string());
-    state.services.audit.record(deed, address).await;
+    state.expect("mount puts the state on every application")
 }

@@ -21,7 +21,8 @@ const DEFAULT_SIZE: usize = 10;
 #[derive(Clone, Copy)]
 pub struct BodyDeadline(pub Duration);
 
-const ORDINARY_DEADLINE: Duration = Duration::from_secs(30);
+/// How long an ordinary body may take to arrive.
+pub const ORDINARY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The whole body, if it is within its limit and comes in time.
 pub fn body(

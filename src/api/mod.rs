@@ -4,7 +4,8 @@
 //! once for each worker. Who a caller is (`auth`), how bodies and queries are read (`extract`) and
 //! where in a body an error lies (`locate`), what an error becomes (`failure`), by which URL a request
 //! came (`origin`) and how often an address may register (`pace`) is shared; everything else is a
-//! dialect's own. `headers` goes around all of it and adds those that answers have in common, `observe` counts.
+//! dialect's own. `headers` goes around all of it and adds those that answers have in common, `observe` counts, `unread` gives up
+//! connections that take no answer.
 
 mod auth;
 mod console;
@@ -28,6 +29,7 @@ mod page;
 mod push_server;
 mod state;
 mod table;
+mod unread;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -35,6 +37,7 @@ pub use auth::BasicRefusal;
 pub use headers::headers;
 pub use observe::observe;
 pub use state::ApiState;
+pub use unread::give_up_unread;
 
 /// Puts everything on `config`. Paths that nobody serves are answered as the native API answers.
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {

@@ -86,6 +86,15 @@ pub struct Actor {
     pub via: Via,
 }
 
+/// Who did it, and from which address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doer {
+    /// Who.
+    pub actor: Actor,
+    /// From which address.
+    pub address: Option<String>,
+}
+
 /// What was done, by whom, to what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deed {

@@ -22,6 +22,8 @@ pub const MAX_TEXT_BYTES: usize = 1024;
 pub const MAX_LIST_LEN: usize = 256;
 /// Most properties of one device.
 pub const MAX_PROPERTIES: usize = 256;
+/// Most bytes of one device's properties together, written as a JSON object.
+pub const MAX_PROPERTIES_BYTES: usize = 64 * 1024;
 /// Most tags of one device.
 pub const MAX_TAGS: usize = 100;
 
@@ -233,6 +235,14 @@ impl Device {
         Ok(())
     }
 
+    /// About how many bytes it is answered with, for bounds on many.
+    pub fn answered_bytes(&self) -> usize {
+        /// The names of the fields, and those values that are of like size in every device.
+        const FRAME: usize = 512;
+        let token = self.push_token.as_ref().map_or(0, String::len);
+        FRAME + token + json_bytes(&self.properties) + json_bytes(&self.tags)
+    }
+
     /// Why it cannot be pushed to, credentials apart.
     pub fn unreachable(&self) -> Option<Unreachable> {
         let (has_token, pruned) = (self.push_token.is_some(), self.pruned.is_some());
@@ -352,8 +362,10 @@ impl DeviceEdit {
         Ok(())
     }
 
-    /// Applies the changes; refuses when the device would hold too many properties.
+    /// Applies the changes; refuses when the device would hold too many properties, or too large ones.
     pub fn apply(&self, device: &mut Device) -> Result<()> {
+        let adds = self.properties.iter().any(|(_, value)| value.is_some());
+        let before = if adds { json_bytes(&device.properties) } else { 0 };
         for (key, value) in &self.properties {
             match value {
                 Some(value) => device.properties.insert(key.clone(), value.clone()),
@@ -362,6 +374,12 @@ impl DeviceEdit {
         }
         if device.properties.len() > MAX_PROPERTIES {
             let message = format!("the device would have over {MAX_PROPERTIES} properties");
+            return Err(Error::invalid("properties", message));
+        }
+        // What was stored before there was a bound may be over it, and be changed as long as it does not grow.
+        if adds && json_bytes(&device.properties) > before.max(MAX_PROPERTIES_BYTES) {
+            let message =
+                format!("the device's would be over {MAX_PROPERTIES_BYTES} bytes together");
             return Err(Error::invalid("properties", message));
         }
         if let Some(tags) = &self.tags {
@@ -379,6 +397,24 @@ impl DeviceEdit {
         }
         Ok(())
     }
+}
+
+/// How many bytes a value is as JSON, without writing it down.
+fn json_bytes(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // A map by text, of scalars, can always be written.
+    let written = serde_json::to_writer(&mut count, value);
+    written.map_or(usize::MAX, |()| count.0)
 }
 
 fn check_name(field: &str, text: &str) -> Result<()> {
@@ -448,6 +484,56 @@ mod tests {
         let mut dotted = registration();
         dotted.edit.properties.push(("a.b".into(), Some(PropertyValue::One(Scalar::Int(1)))));
         assert!(dotted.validate().is_ok());
+    }
+
+    /// A device of one property of so many bytes as JSON.
+    fn heavy(bytes: usize) -> Device {
+        let now = Timestamp(0);
+        let text = "x".repeat(bytes - r#"{"k":[""]}"#.len());
+        let list = PropertyValue::List(vec![Scalar::Text(text)]);
+        Device {
+            object_id: ObjectId([0; 12]),
+            id: DeviceId(1),
+            external_id: "a".into(),
+            push_token: None,
+            send_platform: SendPlatform::Unknown,
+            device_platform: DevicePlatform::Unknown,
+            random_bucket: 1,
+            properties: Properties::from([("k".to_owned(), list)]),
+            tags: BTreeSet::new(),
+            alias: None,
+            timezone: None,
+            locale: None,
+            created_at: now,
+            registered_at: now,
+            last_seen: now,
+            pruned: None,
+        }
+    }
+
+    fn setting(key: &str, value: Option<i64>) -> DeviceEdit {
+        let value = value.map(|value| PropertyValue::One(Scalar::Int(value)));
+        DeviceEdit { properties: vec![(key.into(), value)], ..DeviceEdit::default() }
+    }
+
+    #[test]
+    fn properties_have_a_size_together() {
+        let added = r#","n":1"#.len();
+        assert!(setting("n", Some(1)).apply(&mut heavy(MAX_PROPERTIES_BYTES - added)).is_ok());
+        let mut full = heavy(MAX_PROPERTIES_BYTES - added + 1);
+        let refusal = setting("n", Some(1)).apply(&mut full).unwrap_err().public_message();
+        assert!(refusal.starts_with("properties: "), "{refusal}");
+    }
+
+    #[test]
+    fn what_was_too_large_before_can_be_changed_and_made_smaller() {
+        let mut device = heavy(2 * MAX_PROPERTIES_BYTES);
+        assert!(setting("n", Some(1)).apply(&mut device.clone()).is_err(), "it would grow");
+        let alias = DeviceEdit { alias: Some(Some("b".into())), ..DeviceEdit::default() };
+        assert!(alias.apply(&mut device).is_ok());
+        assert!(setting("other", None).apply(&mut device).is_ok());
+        assert!(setting("k", Some(1)).apply(&mut device).is_ok());
+        assert_eq!(device.properties["k"], PropertyValue::One(Scalar::Int(1)));
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! A page in flight: its devices, and the outcomes as they come in. Senders settle devices here from
 //! plain tasks; the shard's actor hears of the page, not of its devices.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     campaign::{CampaignRun, ShardDesk},
     shard::{PageSettled, PageTrails},
 };
 use crate::domain::{
-    campaign::{PageEntry, PageRecord, Span, Target},
+    campaign::{PageEntry, PageRecord, Position, Span, Target},
     device::SendPlatform,
     outcome::Outcome,
     timestamp::Timestamp,
@@ -22,6 +25,13 @@ use crate::telemetry::{PageCounts, PageTimes};
 
 /// The share of a page, one in so many devices, that may be left for it to trail.
 const TRAILS_AT: usize = 8;
+
+/// How long what was read of devices holds while nothing of it can be sent: they may be deleted meanwhile,
+/// and their tokens may become another's.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// A device's tries before it was handed back, by its position.
+pub type Tries = (Position, u32);
 
 /// A page in flight.
 pub struct PageWork {
@@ -34,11 +44,14 @@ pub struct PageWork {
     targets: Vec<Target>,
     /// What an earlier try of this stretch recorded before it was cut short.
     carried: Vec<PageEntry>,
+    /// The tries that devices had in it, in their order.
+    tried_before: Arc<[Tries]>,
+    read_at: Instant,
     state: Mutex<State>,
     /// Whether outcomes came in since it was last saved.
     dirty: AtomicBool,
-    /// Once it is set aside: the providers that its open devices wait for.
-    aside: OnceLock<Arc<[SendPlatform]>>,
+    /// The providers whose devices are handed back instead of sent, a bit for each.
+    handed_back: AtomicU32,
     /// When its parts began and ended, where its campaign is traced.
     pub times: Option<PageTimes>,
 }
@@ -47,6 +60,8 @@ struct State {
     outcomes: Vec<Option<Outcome>>,
     /// Devices that still have a try before them or under way.
     open: usize,
+    /// Devices that were handed back after a try.
+    tried: Vec<Tries>,
     credit: Option<OwnedSemaphorePermit>,
     told_trailing: bool,
 }
@@ -58,53 +73,106 @@ impl PageWork {
         desk: Arc<ShardDesk>,
         span: Span,
         targets: Vec<Target>,
-        carried: Vec<PageEntry>,
+        (carried, tried_before): (Vec<PageEntry>, Arc<[Tries]>),
         credit: OwnedSemaphorePermit,
         times: Option<PageTimes>,
     ) -> Arc<Self> {
         let state = State {
             outcomes: vec![None; targets.len()],
             open: targets.len(),
+            tried: Vec::new(),
             credit: Some(credit),
             told_trailing: false,
         };
         let (state, dirty) = (Mutex::new(state), AtomicBool::new(false));
-        let aside = OnceLock::new();
-        Arc::new(Self { run, desk, span, targets, carried, state, dirty, aside, times })
+        let handed_back = AtomicU32::new(0);
+        let read_at = Instant::now();
+        Arc::new(Self {
+            run,
+            desk,
+            span,
+            targets,
+            carried,
+            tried_before,
+            read_at,
+            state,
+            dirty,
+            handed_back,
+            times,
+        })
     }
 
-    /// Whether its pushes may begin: it is not set aside, the campaign goes on, and its shard is this
-    /// node's.
-    pub fn is_wanted(&self) -> bool {
-        self.aside.get().is_none() && self.run.is_open() && self.desk.is_open()
+    /// Whether its pushes through this provider may begin: they are not handed back, the campaign goes on,
+    /// and its shard is this node's.
+    pub fn is_wanted(&self, provider: SendPlatform) -> bool {
+        let handed_back = self.handed_back.load(Ordering::Acquire);
+        handed_back & bit(provider) == 0 && self.run.is_open() && self.desk.is_open()
     }
 
-    /// Sets it aside where it holds a credit and every open device of it waits for one of these
-    /// providers. No push of it begins after this: what is under way ends, the rest is handed back when
-    /// the senders are swept, and it is recorded with what it has. Whether it was.
+    /// Whether what was read of its devices is too old to wait on, and some are open.
+    pub fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.read_at) > FRESH && !self.is_settled()
+    }
+
+    /// Has its devices of these providers handed back. No push of them begins after this: what is under
+    /// way ends, the rest is left when the senders are swept, and the page is recorded with what it has
+    /// when its other devices are through.
+    pub fn hand_back(&self, providers: &[SendPlatform]) {
+        let bits = providers.iter().fold(0, |bits, provider| bits | bit(*provider));
+        self.handed_back.fetch_or(bits, Ordering::AcqRel);
+    }
+
+    /// The providers whose devices are handed back.
+    pub fn handed_back(&self) -> impl Iterator<Item = SendPlatform> + use<> {
+        let handed_back = self.handed_back.load(Ordering::Acquire);
+        SendPlatform::ALL.into_iter().filter(move |provider| handed_back & bit(*provider) != 0)
+    }
+
+    /// Hands it back where it holds a credit and every open device of it waits for one of these providers.
+    /// Whether it was.
     pub fn set_aside(&self, away: &[SendPlatform]) -> bool {
         let state = self.lock();
         let credit = state.credit.as_ref();
         if !credit.is_some_and(|credit| Arc::ptr_eq(credit.semaphore(), &self.run.credits)) {
             return false;
         }
-        let open = self.targets.iter().zip(&state.outcomes);
-        let open = open.filter(|(_, outcome)| outcome.is_none()).map(|(target, _)| target.provider);
-        let mut waits_for = Vec::new();
-        for provider in open {
-            if !away.contains(&provider) {
-                return false;
-            }
-            if !waits_for.contains(&provider) {
-                waits_for.push(provider);
-            }
+        let waits_for = self.open_providers(&state);
+        drop(state);
+        let held_up = |provider: &SendPlatform| {
+            away.contains(provider) && self.handed_back().all(|gone| gone != *provider)
+        };
+        let is_set = !waits_for.is_empty() && waits_for.iter().all(held_up);
+        if is_set {
+            self.hand_back(&waits_for);
         }
-        !waits_for.is_empty() && self.aside.set(waits_for.into()).is_ok()
+        is_set
     }
 
-    /// The providers that its open devices wait for, where it is set aside.
-    pub fn waits_for(&self) -> Option<Arc<[SendPlatform]>> {
-        self.aside.get().cloned()
+    /// What it waits for, where devices of it were handed back.
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.handed_back().next()?;
+        let state = self.lock();
+        let mut tried = state.tried.clone();
+        tried.sort_unstable();
+        Some(WaitsFor { providers: self.open_providers(&state).into(), tried: tried.into() })
+    }
+
+    /// The providers of the devices without an outcome.
+    fn open_providers(&self, state: &State) -> Vec<SendPlatform> {
+        let mut providers = Vec::new();
+        for (target, outcome) in self.targets.iter().zip(&state.outcomes) {
+            if outcome.is_none() && !providers.contains(&target.provider) {
+                providers.push(target.provider);
+            }
+        }
+        providers
+    }
+
+    /// The tries that the device at `index` had before its page was read anew.
+    pub fn tries_before(&self, index: usize) -> u32 {
+        let position = self.targets[index].position;
+        let found = self.tried_before.binary_search_by_key(&position, |(at, _)| *at);
+        found.map_or(0, |found| self.tried_before[found].1)
     }
 
     /// How many devices it has, those included that an earlier try recorded.
@@ -127,10 +195,14 @@ impl PageWork {
         self.close_one(state);
     }
 
-    /// A device is left as it is: the campaign was stopped, or the page set aside, before it was tried
-    /// again.
-    pub fn leave(&self) {
-        self.close_one(self.lock());
+    /// The device at `index` is left as it is, after so many tries: the campaign was stopped, or the
+    /// device handed back, before it was tried again.
+    pub fn leave(&self, index: usize, tries: u32) {
+        let mut state = self.lock();
+        if tries > 0 {
+            state.tried.push((self.targets[index].position, tries));
+        }
+        self.close_one(state);
     }
 
     fn close_one(&self, mut state: MutexGuard<'_, State>) {
@@ -214,6 +286,19 @@ impl PageWork {
     }
 }
 
+/// What a page waits for of which devices were handed back.
+#[derive(Clone, Debug)]
+pub struct WaitsFor {
+    /// The providers of its open devices.
+    pub providers: Arc<[SendPlatform]>,
+    /// The tries that some of those have had, in their order.
+    pub tried: Arc<[Tries]>,
+}
+
+fn bit(provider: SendPlatform) -> u32 {
+    1 << provider.number()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -256,18 +341,26 @@ mod tests {
         let credit = Arc::clone(&run.credits).try_acquire_owned().expect("a credit");
         let span = Span { after: Position(0), upto: Position(2) };
         let targets = vec![target(1, SendPlatform::Apns), target(2, SendPlatform::Fcm)];
-        PageWork::new(run, desk, span, targets, Vec::new(), credit, None)
+        let before = (Vec::new(), [(Position(2), 3)].into());
+        PageWork::new(run, desk, span, targets, before, credit, None)
+    }
+
+    fn is_wanted(page: &PageWork) -> [bool; 2] {
+        [SendPlatform::Apns, SendPlatform::Fcm].map(|provider| page.is_wanted(provider))
     }
 
     #[test]
     fn a_page_is_set_aside_when_it_waits_for_nothing_but_who_is_away() {
         let page = page();
-        assert!(!page.set_aside(&AWAY) && page.is_wanted(), "APNs' device is open");
+        assert!(!page.set_aside(&AWAY), "APNs' device is open");
+        assert_eq!(is_wanted(&page), [true, true]);
         page.settle(0, Outcome::Accepted);
-        assert!(!page.set_aside(&[]));
-        assert!(page.set_aside(&AWAY) && !page.is_wanted());
-        assert_eq!(page.waits_for().as_deref(), Some(&AWAY[..]));
-        page.leave();
+        assert!(!page.set_aside(&[]) && page.waits_for().is_none());
+        assert!(page.set_aside(&AWAY) && !page.set_aside(&AWAY));
+        assert_eq!(is_wanted(&page), [true, false]);
+        page.leave(1, 0);
+        let waits_for = page.waits_for().expect("it was set aside");
+        assert_eq!((&*waits_for.providers, &*waits_for.tried), (&AWAY[..], &[][..]));
         let record = page.record(Timestamp(0));
         assert!(page.is_settled() && !record.done && record.entries.len() == 1);
     }
@@ -283,5 +376,22 @@ mod tests {
         over.settle(0, Outcome::Accepted);
         over.settle(1, Outcome::Accepted);
         assert!(!over.set_aside(&AWAY));
+    }
+
+    #[test]
+    fn devices_of_one_provider_are_handed_back_and_the_page_goes_on_with_the_others() {
+        let page = page();
+        let now = Instant::now();
+        assert!(!page.is_old(now) && page.is_old(now + 2 * FRESH));
+        page.hand_back(&AWAY);
+        assert_eq!(is_wanted(&page), [true, false]);
+        assert_eq!((page.tries_before(0), page.tries_before(1)), (0, 3));
+        page.leave(1, 4);
+        assert!(!page.is_settled());
+        page.settle(0, Outcome::Accepted);
+        assert!(page.is_settled() && !page.is_old(now + 2 * FRESH));
+        let waits_for = page.waits_for().expect("some were handed back");
+        let tried = [(Position(2), 4)];
+        assert_eq!((&*waits_for.providers, &*waits_for.tried), (&AWAY[..], &tried[..]));
     }
 }

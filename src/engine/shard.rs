@@ -44,6 +44,9 @@ const STORE_RETRY: Backoff =
 /// reached may take half a minute to say so.
 const RECORD_PATIENCE: u32 = 2;
 
+/// So many stretches as there are.
+const ANY: usize = usize::MAX;
+
 /// What every generation of a shard's actor is made from.
 #[derive(Clone)]
 pub struct ShardParts {
@@ -68,6 +71,8 @@ pub struct ShardActor {
     generation: u64,
     /// None until the ledger has answered.
     progress: Option<Progress>,
+    /// Stretches that may be read before the next look though they were never gone over.
+    fresh: usize,
     /// Whether a credit or a page is being waited for.
     reading: bool,
     /// Whether the ledger is recording a page.
@@ -146,17 +151,22 @@ impl ShardActor {
             guard,
             generation,
             progress: None,
+            fresh: ANY,
             reading: false,
             recording: false,
             to_record: VecDeque::new(),
         }
     }
 
+    /// The next stretch to read, if there is one to read now.
+    fn next(&self) -> Option<Span> {
+        self.progress.as_ref().and_then(|progress| progress.next(self.fresh > 0))
+    }
+
     /// Asks for a credit, and with it the next page, where there is more to read.
     fn read_on(&mut self, ctx: &mut Context<Self>) {
-        let Some(progress) = &self.progress else { return };
         let wanted = self.is_wanted() && self.parts.run.is_recorded();
-        if self.reading || !wanted || progress.next().is_none() {
+        if self.reading || !wanted || self.next().is_none() {
             return;
         }
         self.reading = true;
@@ -336,15 +346,19 @@ impl Handler<ProgressLoaded> for ShardActor {
 impl Handler<CreditGranted> for ShardActor {
     type Result = ();
     fn handle(&mut self, CreditGranted(credit): CreditGranted, ctx: &mut Context<Self>) {
-        let next = self.progress.as_ref().and_then(Progress::next);
-        let Some(span) = next.filter(|_| self.is_wanted()) else {
+        let Some(span) = self.next().filter(|_| self.is_wanted()) else {
             self.reading = false;
             return self.go_on(ctx);
         };
         let (ledger, me, key) =
             (Arc::clone(&self.parts.ledger), ctx.address(), self.parts.desk.key);
         // A page that was cut short is gone over whole, so that its record is replaced by one page.
-        let cut_short = self.progress.as_ref().is_some_and(|progress| progress.is_cut_short(span));
+        let progress = self.progress.as_ref();
+        let cut_short = progress.is_some_and(|progress| progress.is_cut_short(span));
+        let is_aside = progress.is_some_and(|progress| progress.is_aside(span));
+        if !is_aside && self.fresh != ANY {
+            self.fresh -= 1;
+        }
         let limit = if cut_short { MAX_PAGE_LEN } else { self.parts.run.page_len() };
         let began = self.parts.run.trace.as_ref().map(|_| SystemTime::now());
         actix::spawn(async move {
@@ -366,13 +380,14 @@ impl Handler<PageRead> for ShardActor {
         }
         let Some(progress) = &mut self.progress else { return };
         let span = Span { after: read.span.after, upto: read.page.upto };
-        let carried = progress.begin(span);
+        let (carried, tried) = progress.begin(span);
         let mut targets = read.page.targets;
         targets.retain(|target| {
             carried.binary_search_by_key(&target.position, |entry| entry.position).is_err()
         });
         let (run, desk) = (Arc::clone(&self.parts.run), Arc::clone(&self.parts.desk));
-        let page = PageWork::new(run, desk, span, targets, carried, read.credit, read.times);
+        let before = (carried, tried);
+        let page = PageWork::new(run, desk, span, targets, before, read.credit, read.times);
         self.parts.desk.pages().insert(span.after, Arc::clone(&page));
         if page.is_settled() {
             self.queue_record(span.after);

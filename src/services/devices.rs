@@ -26,6 +26,9 @@ use crate::{
 /// Most devices in one bulk registration.
 pub const MAX_BULK: usize = 1000;
 
+/// About how many bytes of devices one search answers.
+const MAX_FOUND_BYTES: usize = 8 * 1024 * 1024;
+
 /// Devices removed at a time.
 const REMOVED_AT_ONCE: usize = 500;
 
@@ -47,7 +50,7 @@ pub struct DeviceSearch {
     pub after: Option<DeviceId>,
     /// How many to skip.
     pub start: u64,
-    /// How many at most, 1 to 1000.
+    /// How many at most, 1 to 1000. Fewer are answered where those would be larger than an answer may be.
     pub size: usize,
 }
 
@@ -185,6 +188,7 @@ impl Devices {
             after: search.after,
             start: search.start,
             size: search.size,
+            max_bytes: Some(MAX_FOUND_BYTES),
         };
         self.stores.devices.search(app, &query).await
     }

@@ -107,15 +107,17 @@ impl Services {
         }
         let devices = Devices::new(stores.clone(), engine.clone());
         let notifications = Notifications::new(stores.clone(), engine.clone(), settings.shards());
+        let audit = Audit::new(stores.clone(), settings);
         Self {
             apps: Apps::new(
                 stores.clone(),
                 engine.clone(),
                 notifications.clone(),
+                audit.clone(),
                 taken_up,
                 settings,
             ),
-            audit: Audit::new(stores.clone(), settings),
+            audit,
             announcements: Announcements::new(
                 stores.clone(),
                 devices.clone(),

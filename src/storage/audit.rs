@@ -28,7 +28,8 @@ pub struct AuditQuery {
 /// Who did what.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Keeps an entry until then; none is for ever. Durable when this returns.
+    /// Keeps an entry until then; none is for ever. One of a name that is kept changes nothing, so that
+    /// it can be kept again by whoever does not know whether it was. Durable when this returns.
     async fn keep(&self, entry: AuditEntry, expires_at: Option<Timestamp>) -> Result<()>;
 
     /// Entries, newest first, those alone that have not expired.

@@ -52,6 +52,19 @@ pub struct DeviceQuery {
     pub start: u64,
     /// How many at most.
     pub size: usize,
+    /// About how many bytes they may be answered with together: the first is answered whatever its size,
+    /// those that do not fit any more are left out. None is no bound.
+    pub max_bytes: Option<usize>,
+}
+
+impl DeviceQuery {
+    /// Whether the answer has room for one device more, which it counts.
+    fn takes(&self, answered: &mut usize, device: &Device) -> bool {
+        let Some(max_bytes) = self.max_bytes else { return true };
+        let is_first = *answered == 0;
+        *answered = answered.saturating_add(device.answered_bytes());
+        is_first || *answered <= max_bytes
+    }
 }
 
 /// A stretch of what was found, and how much there is in all.

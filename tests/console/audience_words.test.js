@@ -26,7 +26,7 @@ test('groups within groups stand in parentheses', () => {
   const either = joined('OR', leaf('a', 'bool_eq', true), leaf('b', 'exists'));
   assert.equal(
     words(joined('AND', either, joined('NOT', leaf('@tag', 'str_eq', 'vip')))),
-    'Devices where (a is yes or b is set) and not (Tag is “vip”).',
+    'Devices where (a is yes or b is set) and not tagged “vip”.',
   );
   assert.equal(
     words(joined('NOT', either, leaf('c', 'not_exists'))),
@@ -35,11 +35,22 @@ test('groups within groups stand in parentheses', () => {
   assert.equal(words(joined('AND', joined('AND', leaf('c', 'not_exists')))), 'Devices where c is not set.');
 });
 
+test('what is said of the device itself', () => {
+  const week = leaf('@last_seen', 'time_within_days', 7);
+  const vip = leaf('@tag', 'str_eq', 'vip');
+  assert.equal(words(week), 'Devices seen in the last 7 days.');
+  assert.equal(words(joined('NOT', vip)), 'Devices not tagged “vip”.');
+  assert.equal(words(joined('AND', joined('NOT', week), leaf('age', 'int_gte', 18))), 'Devices not seen in the last 7 days and where age is at least 18.');
+  assert.equal(words(joined('AND', leaf('age', 'int_gte', 18), leaf('@tag', 'str_in', ['a', 'b']))), 'Devices where age is at least 18 and tagged “a” or “b”.');
+  assert.equal(words(joined('NOT', leaf('@tag', 'str_ne', 'vip'))), 'Devices where not (not tagged “vip”).');
+  assert.equal(words(joined('OR', joined('AND', vip, week), leaf('c', 'exists'))), 'Devices where (tagged “vip” and seen in the last 7 days) or c is set.');
+});
+
 test('times, long lists and what is not written yet', () => {
-  assert.equal(words(leaf('@last_seen', 'time_within_days', 1)), 'Devices where Last seen is in the last 1 day.');
+  assert.equal(words(leaf('@last_seen', 'time_within_days', 1)), 'Devices seen in the last day.');
   assert.equal(
     words(leaf('@created_at', 'time_before', '2026-03-29T03:30:00+02:00')),
-    'Devices where First registered is before Sunday, 29 March 2026, 01:30 UTC.',
+    'Devices first registered before Sunday, 29 March 2026, 01:30 UTC.',
   );
   assert.equal(words(leaf('n', 'int_in', [1, 2, 3, 4, 5, 6, 7])), 'Devices where n is one of 1, 2, 3, 4 or 3 more.');
   assert.equal(words(leaf('n', 'str_eq', '')), 'Devices where n is ….');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { toJson } from '../../console/lib/audience/model.js';
-import { blank, contentOf, formOf, momentOf, packed, problemsOf, unpacked } from '../../console/pages/compose/content.js';
+import { blank, contentOf, formOf, lacksScheme, momentOf, packed, problemsOf, unpacked } from '../../console/pages/compose/content.js';
 
 const STORED = {
   title: 'Doors open', body: 'See you', deep_link: 'shop://tonight', image_url: null, icon_url: 'https://a.example/i.png',
@@ -42,6 +42,11 @@ test('time to live in the largest unit that fits', () => {
     assert.deepEqual([form.time_to_live, form.unit], [amount, unit]);
     assert.equal(contentOf(form).time_to_live, seconds);
   }
+});
+
+test('a link without a scheme is told from one with it', () => {
+  for (const link of ['shop.com/tonight', 'shop.com', 'shop.com:8080/x', 'tonight', 'a b', 'localhost:3000/x', '?q=1']) assert.ok(lacksScheme(link), link);
+  for (const link of ['', ' ', 'https://shop.com', 'shop://orders/1', 'shop:orders', 'com.shop.app://x', 'mailto:a@b.example', '/orders/1']) assert.ok(!lacksScheme(link), link);
 });
 
 test('what is missing has the name of its field', () => {

@@ -39,6 +39,14 @@ test('a clock shows the moment it was asked for, in every zone', () => {
   }
 });
 
+test('a year that is begun is that year', () => {
+  for (const wall of ['0002-03-01T10:00', '0020-03-01T10:00', '0202-03-01T10:00']) {
+    const moments = momentsOf(wall, 'Europe/Berlin');
+    assert.equal(moments.length, 1, wall);
+    assert.equal(wallAt(moments[0], 'Europe/Berlin'), wall);
+  }
+});
+
 test('what is no date or no zone', () => {
   for (const wrong of ['', '2026-02-30T10:00', '2026-01-01', '2026-01-01T25:00', null]) assert.equal(momentsOf(wrong, 'UTC'), null);
   assert.equal(isZone('Europe/Berlin'), true);

@@ -270,7 +270,7 @@ fn told(clause: &Clause, explanation: &Explanation, path: &str) -> bool {
     let matches = match (clause, &explanation.part) {
         (Clause::Leaf(leaf), Part::Leaf(actual)) => {
             let holds = actual.as_ref().is_some_and(|actual| {
-                let any = actual.scalars().iter().any(|scalar| leaf.test.holds(scalar, NOW));
+                let any = actual.value.scalars().iter().any(|scalar| leaf.test.holds(scalar, NOW));
                 leaf.test == Test::Exists || any
             });
             holds != leaf.negated

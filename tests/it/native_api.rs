@@ -2,10 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
+
+use serde_json::{Value, json};
 
 use crate::support::{mongod::Mongod, server::Server, wire_case};
 
@@ -85,6 +87,123 @@ fn increases_at_once_lose_nothing() {
     let shown = server.send("GET", &format!("/notifications/{uuid}"), &none, None);
     let sent = &shown.body["result"]["sent"];
     assert_eq!((sent["ios"].as_u64(), sent["android"].as_u64()), (Some(16), Some(8)));
+}
+
+#[test]
+fn devices_are_of_bounded_size_and_so_is_what_a_search_answers() {
+    let server = Server::start(&BTreeMap::new());
+    let none = BTreeMap::new();
+    let send = |method: &str, path: &str, body: &Value| {
+        let answer = server.send(method, path, &none, Some(body.to_string().into_bytes()));
+        (answer.status, answer.body)
+    };
+    let device = |name: String, elements: usize| {
+        let list = vec!["x".repeat(1000); elements];
+        json!({ "external_id": name, "push_token": name, "properties": [{ "key": "k", "value": list }] })
+    };
+    let (status, answer) = send("PUT", "/devices", &device("large".into(), 70));
+    assert_eq!(status, 400, "{answer}");
+    let reason = answer["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("properties: "), "{reason}");
+
+    let many: Vec<_> = (0..160).map(|number| device(format!("d{number}"), 60)).collect();
+    let (status, _) = send("POST", "/devices/-/:register", &json!({ "devices": many }));
+    assert_eq!(status, 200);
+    let (mut after, mut seen, mut answers) = (0, 0, 0);
+    loop {
+        let search = json!({ "size": 1000, "after": after });
+        let (status, answer) = send("POST", "/devices/-/:search", &search);
+        assert_eq!((status, answer["total"].as_u64()), (200, Some(160)));
+        assert!(answer.to_string().len() < 9_000_000, "{} bytes", answer.to_string().len());
+        let rows = answer["result"].as_array().expect("rows");
+        let Some(last) = rows.last() else { break };
+        after = last["id"].as_u64().expect("a number");
+        seen += rows.len();
+        answers += 1;
+    }
+    assert_eq!((seen, answers), (160, 2));
+}
+
+#[test]
+fn who_calls_is_settled_before_what_is_wrong_with_the_call() {
+    let settings = [("APPS__0__NAME", "one"), ("APPS__0__SECRET", "master-secret-one")];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let server = Server::start(&settings.into());
+    let none = BTreeMap::new();
+    let document = server.send("GET", "/openapi.json", &none, None).body;
+    let begun_with = |path: &str| {
+        let native = ["/devices", "/audience", "/notifications", "/apps", "/audit", "/limits"];
+        native.iter().any(|begin| path.starts_with(begin)) || path.starts_with("/internal")
+    };
+    let mut asked = 0;
+    for (path, verbs) in document["paths"].as_object().expect("paths") {
+        if !begun_with(path) {
+            continue;
+        }
+        // No UUID, and no text either.
+        let path = path.replace('{', "").replace('}', "%ff");
+        for verb in verbs.as_object().expect("verbs").keys() {
+            let cookie = ("Cookie".to_owned(), "fanfare_session=no-such-session".to_owned());
+            for mut headers in [BTreeMap::new(), BTreeMap::from([cookie])] {
+                headers.insert("If-Match".to_owned(), "no tag".to_owned());
+                let verb = verb.to_uppercase();
+                let body = (verb != "GET" && verb != "DELETE").then(|| b"[".to_vec());
+                let answer = server.send(&verb, &format!("{path}?size=x"), &headers, body);
+                assert_eq!(answer.status, 401, "{verb} {path} {headers:?}: {}", answer.body);
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 60, "{asked}");
+}
+
+#[test]
+fn a_sign_in_is_refused_before_its_body_is_there() {
+    let server = Server::start(
+        &[
+            ("APPS__0__NAME".to_owned(), "one".to_owned()),
+            ("APPS__0__SECRET".to_owned(), "master-secret-one".to_owned()),
+        ]
+        .into(),
+    );
+    let answered = |length: usize| {
+        let mut stream = TcpStream::connect(server.address()).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+        let host = server.address();
+        let head = "POST /console/session HTTP/1.1\r\nContent-Type: application/json\r\n";
+        let head = format!("{head}Host: {host}\r\nContent-Length: {length}\r\n\r\n{{");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut begin = [0; 12];
+        let read = stream.read_exact(&mut begin);
+        read.map(|()| String::from_utf8_lossy(&begin).into_owned())
+    };
+    for _ in 0..20 {
+        assert_eq!(answered(5000).expect("answered"), "HTTP/1.1 413");
+    }
+    assert_eq!(answered(100).expect("answered"), "HTTP/1.1 429");
+}
+
+#[test]
+fn a_connection_that_takes_nothing_of_its_answer_is_closed() {
+    let server = Server::start(&BTreeMap::new());
+    let mut idle = TcpStream::connect(server.address()).expect("connected");
+    idle.set_write_timeout(Some(Duration::from_secs(1))).expect("set");
+    // As much as the sockets between the two do not hold, so that the server has some left.
+    let request = format!("GET /openapi.json HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
+    let mut asked = 0;
+    let begun = Instant::now();
+    loop {
+        match idle.write(request.as_bytes()) {
+            Ok(_) => asked += 1,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => break,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(150), "still open after {asked} requests");
+        if asked > 500 {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    assert!(begun.elapsed() > Duration::from_secs(30), "it had time: {:?}", begun.elapsed());
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! gateways' records the other provider gets all of its devices meanwhile, and the first gets all of its
 //! own when it is back: nobody missed, nobody pushed to twice.
 
+mod changes;
+
 use std::collections::{HashMap, HashSet};
 
 use fanfare::demo::{audience, processes::Api};

@@ -8,12 +8,14 @@ use std::{
 
 use fanfare::{
     domain::{
+        app::Via,
+        audit::{Action, Actor, AuditEntry, Deed},
         ids::{AppName, NotificationId},
         notification::Status,
         timestamp::Timestamp,
     },
     storage::{
-        DeviceQuery, Drawer, NewDocument, Stores,
+        AuditQuery, DeviceQuery, Drawer, NewDocument, Stores,
         embedded::{Embedded, EmbeddedOptions},
         mongo::{Mongo, MongoOptions},
     },
@@ -46,10 +48,20 @@ fn make(operator: &Caller, name: &str) -> NotificationId {
     NotificationId(uuid.parse().expect("a uuid"))
 }
 
+/// What the audit log is to say of a removal by somebody else than the tests' operator.
+fn removal(name: &str) -> AuditEntry {
+    let actor = Actor { name: "somebody".into(), via: Via::Internal };
+    let (app, target) = (Some(AppName::new(name)), Some(name.to_owned()));
+    let deed = Deed { app, actor, action: Action::AppDeleted, target, details: json!({}) };
+    let id = format!("{:012x}-{name}", Timestamp::now().0);
+    AuditEntry { id, at: Timestamp::now(), deed, address: Some("192.0.2.1".into()) }
+}
+
 /// Leaves an app as a removal leaves it that ends after its first step.
 async fn cut_short(stores: &Stores, name: &str) {
     let mut found = record(stores, name).await;
     found.body["removed_at"] = json!(Timestamp::now().0);
+    found.body["removal"] = serde_json::to_value(removal(name)).expect("written");
     let new = NewDocument { key: name.to_owned(), body: found.body, expires_at: None };
     assert!(stores.documents.replace(&APPS, found.version, new).await.expect("answered"));
 }
@@ -83,6 +95,26 @@ async fn assert_nothing_is_left(stores: &Stores, name: &str, campaign: Notificat
     assert_eq!(stored.expect("it is kept").status, Status::Deleted);
 }
 
+/// The audit log says once that the app was removed and once that its campaign was withdrawn, by whom.
+async fn assert_recorded(stores: &Stores, name: &str, campaign: NotificationId, by: &str) {
+    let actions = vec![Action::AppDeleted, Action::NotificationDeleted];
+    let query =
+        AuditQuery { app: Some(AppName::new(name)), actions, size: 10, ..AuditQuery::default() };
+    let found = stores.audit.list(&query, Timestamp::now()).await.expect("answered").items;
+    let told = |entry: &AuditEntry| {
+        let deed = &entry.deed;
+        assert!(entry.address.is_some(), "{entry:?}");
+        (deed.action, deed.target.clone().unwrap_or_default(), deed.actor.name.clone())
+    };
+    let told: Vec<_> = found.iter().rev().map(told).collect();
+    let entry = |action, target: String| (action, target, by.to_owned());
+    let expected = [
+        entry(Action::AppDeleted, name.to_owned()),
+        entry(Action::NotificationDeleted, campaign.to_string()),
+    ];
+    assert_eq!(told, expected, "{name}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_that_was_cut_short_is_finished_at_the_next_start() {
     let mut house = House::start(&[], SETTINGS);
@@ -100,8 +132,14 @@ async fn a_removal_that_was_cut_short_is_finished_at_the_next_start() {
     house.wait("the end of the removal", || house.log().contains(told).then_some(()));
     let operator = Caller::operator(house.server.as_ref().expect("running").base());
     assert_eq!(operator.status("DELETE", "/apps/half"), 404, "nothing is left to remove");
+    let whole = make(&operator, "whole");
+    assert_eq!(operator.status("DELETE", "/apps/whole"), 200);
     house.kill_server();
-    assert_nothing_is_left(&open().await, "half", campaign).await;
+    let stores = open().await;
+    assert_nothing_is_left(&stores, "half", campaign).await;
+    assert_recorded(&stores, "half", campaign, "somebody").await;
+    assert_recorded(&stores, "whole", whole, "internal").await;
+    drop(stores);
 
     // Its name is nobody else's, in the configuration neither.
     let output = fanfare()
@@ -132,6 +170,7 @@ async fn a_removal_that_was_cut_short_is_finished_by_another_node_or_the_same_ca
     assert_eq!(operator.status("DELETE", "/apps/again"), 200, "goes on");
     until_cleared(&stores, "again").await;
     assert_nothing_is_left(&stores, "again", campaign).await;
+    assert_recorded(&stores, "again", campaign, "somebody").await;
     assert_eq!(operator.status("DELETE", "/apps/again"), 404);
 
     let campaign = make(&operator, "half");
@@ -140,6 +179,7 @@ async fn a_removal_that_was_cut_short_is_finished_by_another_node_or_the_same_ca
     // Sooner than the first node, which leaves it to others for a minute.
     until_cleared(&stores, "half").await;
     assert_nothing_is_left(&stores, "half", campaign).await;
+    assert_recorded(&stores, "half", campaign, "somebody").await;
 }
 
 #[test]

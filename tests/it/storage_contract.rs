@@ -43,6 +43,7 @@ macro_rules! whole_contract {
                 devices::pruning_spares_a_newer_token,
                 devices::a_pruning_can_be_undone,
                 devices::search_pages_in_a_stable_order,
+                devices::a_search_answers_so_many_bytes,
                 devices::counts_say_who_can_be_reached,
                 devices::apps_do_not_see_each_other,
                 devices::concurrent_registrations_of_one_device_make_one,

@@ -2,9 +2,11 @@
 
 import { get, query } from '../api.js';
 import { count } from '../format.js';
+import { near } from './near.js';
 import { DEVICE_KEYS, OPERATORS } from './operators.js';
 
 const KEYS = 50;
+const MOST_KEYS = 100;
 const VALUES = 20;
 const SHORT_TYPES = { string: 'text', integer: 'whole number', float: 'decimal number', boolean: 'yes or no' };
 
@@ -12,9 +14,11 @@ const SHORT_TYPES = { string: 'text', integer: 'whole number', float: 'decimal n
 export function knownOf(learned) {
   const types = new Map();
   const asked = new Set();
+  // Keys that no device has, each with the one that may be meant, or null.
+  const missing = new Map();
 
-  async function keys(prefix, signal) {
-    const found = await get(`/audience/properties${query({ prefix, limit: KEYS })}`, { signal, quiet: true });
+  async function keys(prefix, signal, limit = KEYS) {
+    const found = await get(`/audience/properties${query({ prefix, limit })}`, { signal, quiet: true });
     for (const { key, types: its } of found) types.set(key, its);
     return found;
   }
@@ -24,10 +28,25 @@ export function knownOf(learned) {
     if (!key || key in DEVICE_KEYS) return [];
     if (!types.has(key) && !asked.has(key)) {
       asked.add(key);
-      keys(key).then(() => types.has(key) && learned()).catch(() => {});
+      keys(key).then((found) => (types.has(key) ? learned() : miss(key, found))).catch(() => {});
     }
     return types.get(key) ?? [];
   }
+
+  /** No device has this key: what else may be meant, unless it is begun only. */
+  async function miss(key, longer) {
+    const first = String.fromCodePoint(key.codePointAt(0));
+    const [all, alike] = longer.length ? [[], []] : await Promise.all(['', first].map((prefix) => keys(prefix, undefined, MOST_KEYS).catch(() => [])));
+    const own = Object.entries(DEVICE_KEYS).map(([value, { name }]) => ({ value, text: name }));
+    const properties = [...longer, ...all, ...alike].map(({ key: value }) => ({ value, text: value }));
+    const sole = longer.length === 1 ? properties[0] : null;
+    missing.set(key, near(key, [...properties, ...own]) ?? sole);
+    learned();
+  }
+
+  /** What is to be said of a key: null where devices have it or nobody knows, else `{ meant }`, another key as
+   * a suggestion or null. */
+  const missed = (key) => (missing.has(key) && !types.has(key) ? { meant: missing.get(key) } : null);
 
   async function suggestKeys(text, signal) {
     const wanted = text.toLowerCase();
@@ -36,7 +55,7 @@ export function knownOf(learned) {
       .map(([key, { name }]) => ({ value: key, text: name, detail: key }));
     const found = text.startsWith('@') ? [] : await keys(text, signal).catch(() => []);
     const properties = found.map(({ key, types: its, devices }) => ({ value: key, text: key, detail: described(its, devices) }));
-    return [...properties, ...own].filter(({ value }) => value !== text);
+    return [...properties, ...own];
   }
 
   async function suggestValues(key, operator, text, signal) {
@@ -44,11 +63,11 @@ export function knownOf(learned) {
     const wanted = OPERATORS[operator]?.kind;
     const found = await get(`/audience/values${query({ key, prefix: text, limit: VALUES })}`, { signal, quiet: true }).catch(() => []);
     return found
-      .filter(({ type, value }) => isOfKind(type, wanted) && String(value) !== text)
+      .filter(({ type }) => isOfKind(type, wanted))
       .map(({ value, devices }) => ({ value: String(value), detail: devices === null ? null : count(devices, 'device') }));
   }
 
-  return { typesOf, suggestKeys, suggestValues };
+  return { typesOf, missed, suggestKeys, suggestValues };
 }
 
 const isOfKind = (type, kind) => ({ string: 'text', integer: 'integer', float: 'float', boolean: 'boolean' })[type] === kind;

@@ -5,6 +5,7 @@ import { number, time } from '../../lib/format.js';
 import { go } from '../../lib/router.js';
 import { failed, toast } from '../../parts/toast.js';
 import { modal } from '../../parts/dialog.js';
+import { carriedOut } from './elsewhere.js';
 import { askLaunch } from './launch.js';
 import { sendTest } from '../../parts/test_send.js';
 
@@ -15,7 +16,8 @@ export function actions(draft, reach) {
     draft.busy = name;
     draft.tell('state');
     try {
-      await work();
+      const stands = await carriedOut(draft, work);
+      if (stands === 'theirs') await loadTheirs(draft);
     } catch (error) {
       if (!draft.refused(error) || error.status !== 400) failed(error);
       shownProblem();
@@ -31,8 +33,8 @@ export function actions(draft, reach) {
   });
   const test = run('test', async () => {
     if (!complete(draft)) return;
-    await draft.save();
-    await sendTest({ uuid: draft.uuid, app: draft.app, sample: async () => reach.sample });
+    const isSaved = await draft.save();
+    await sendTest({ uuid: draft.uuid, app: draft.app, sample: async () => reach.sample, note: isSaved && 'Saved as a draft first.' });
   });
   const launch = run('launch', async () => {
     if (!complete(draft)) return;
@@ -41,6 +43,12 @@ export function actions(draft, reach) {
   const view = drawn(() => foot(draft, reach, { save, test, launch }));
   draft.watch(['state'], () => view.draw());
   return { element: view.element, save, launch };
+}
+
+/** Gives up what stands here for what is stored. */
+async function loadTheirs(draft) {
+  draft.discard();
+  await go(`/campaigns/${draft.uuid}/edit`, { replace: true });
 }
 
 function complete(draft) {
@@ -76,7 +84,7 @@ function foot(draft, reach, { save, test, launch }) {
   const { later } = draft.form.schedule;
   return h('div.foot-bar', { role: 'region', 'aria-label': 'Save and launch' },
     h('span.soft.small.grow.wide-only', { role: 'status' }, saidState(draft)),
-    reach.count && h('span.number.small.foot-count', { class: reach.stale ? 'stale' : null }, h('strong', null, number(reach.count.total)), h('span.unit', null, ' devices')),
+    reach.count && h('span.number.small.foot-count', { class: reach.stale ? 'stale' : null }, h('strong', null, number(reach.count.total)), reach.count.total === 1 ? ' device' : ' devices'),
     h('button', { type: 'button', disabled: Boolean(busy) || !dirty, onclick: save, title: 'Ctrl S' }, busy === 'save' ? 'Saving …' : 'Save draft'),
     h('button', { type: 'button', disabled: Boolean(busy), onclick: test }, 'Send a test'),
     h('button.primary', { type: 'button', disabled: Boolean(busy), onclick: launch, title: 'Ctrl Enter' }, later ? 'Schedule' : 'Launch'));
@@ -108,8 +116,9 @@ export async function askLeave(draft) {
 async function saved(draft) {
   if (!complete(draft)) return false;
   try {
-    await draft.save();
-    return true;
+    const stands = await carriedOut(draft, () => draft.save());
+    if (stands === 'theirs') draft.discard();
+    return stands !== null;
   } catch (error) {
     if (!draft.refused(error)) failed(error);
     return false;

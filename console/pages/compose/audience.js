@@ -73,7 +73,7 @@ function asConditions(parts) {
   const { draft, reach, known, change, add } = parts;
   if (!draft.form.audience) return everyone(add);
   return h('div.stack', { key: 'conditions' },
-    builder({ root: () => draft.form.audience, change, problems: clauseProblems(draft), reasons: reach.reasons, ...known }),
+    builder({ root: () => draft.form.audience, change, problems: clauseProblems(draft), reasons: reach.reasons, left: parts.draw, ...known }),
     !draft.form.audience.children && h('div.row', null, h('button.compact', { type: 'button', onclick: () => add(condition()) }, icon('plus'), 'Condition')));
 }
 
@@ -191,17 +191,22 @@ const sampleRow = (device, reach) =>
     h('td.nowrap', null, ago(device.last_seen)),
     h('td.end', null, h('button.compact.plain', { type: 'button', 'aria-label': `Why does ${device.external_id} match?`, onclick: () => reach.about(device.external_id) }, 'Why')));
 
+function verdict({ matches, unsendable: reason }) {
+  if (!matches) return badge('It does not match', 'bad');
+  return reason ? badge(`It matches, but would not be sent to: ${reason}`, 'warn') : badge('It matches', 'good');
+}
+
 /** Why a device matches or not; the clauses themselves show their part of it. */
 function why({ reach, draft }) {
   const { device, reason, reasonProblem } = reach;
   return h('div.why', null,
     h('label', { for: 'why-device' }, 'Why does a device match?'),
     h('div.row', null,
-      h('input.mono', { id: 'why-device', type: 'text', autocomplete: 'off', spellcheck: false, placeholder: 'A device’s id', value: device, oninput: ({ target }) => reach.about(target.value) }),
+      h('input.mono', { id: 'why-device', type: 'text', autocomplete: 'off', spellcheck: false, placeholder: 'A device’s id', value: reach.typed, oninput: ({ target }) => reach.about(target.value) }),
       h('span.row', { role: 'status' },
-        reason && badge(reason.matches ? 'It matches' : 'It does not match', reason.matches ? 'good' : 'bad'),
+        reason && verdict(reason),
         reason && draft.form.audience && h('span.soft.small', null, 'Each condition above says what the device has.'),
         reasonProblem && h('span.bad-text', null, reasonProblem)),
-      device && h('button.compact.plain', { type: 'button', onclick: () => reach.about('') }, 'Clear')));
+      reach.typed && h('button.compact.plain', { type: 'button', onclick: () => reach.about('') }, 'Clear')));
 }
 

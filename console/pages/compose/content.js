@@ -86,13 +86,26 @@ export function problemsOf(form, now = Date.now()) {
   return problems;
 }
 
+export const PASSED = 'This moment has passed.';
+
+/** Whether the last of the moments that a clock may mean is over. */
+export const hasPassed = (moments, now = Date.now()) => moments.length > 0 && moments.at(-1) < now;
+
 function scheduleProblem({ later, wall, zone }, now) {
   if (!later) return null;
   if (!isZone(zone)) return 'There is no such time zone.';
   const moments = momentsOf(wall, zone);
   if (!moments) return 'Enter a date and a time.';
   if (!moments.length) return 'The clocks are put forward then: this time does not exist in this time zone.';
-  return moments.at(-1) < now ? 'This moment has passed.' : null;
+  return hasPassed(moments, now) ? PASSED : null;
+}
+
+/** Whether a link says neither how it is to be opened nor that it is a place within the app (`/orders/1`). */
+export function lacksScheme(link) {
+  const text = link.trim();
+  // `shop.com:8080` is a server and its port.
+  const isServer = /^[\w-]+(\.[\w-]+)*(:\d+)?([/?#]|$)/.test(text);
+  return text !== '' && !text.startsWith('/') && (isServer || !/^[a-z][a-z0-9+.-]*:/i.test(text));
 }
 
 /** A form as it can be kept as text. */

@@ -2,7 +2,7 @@
 // and change it; what was typed is kept for this window until it is saved.
 
 import { atPath } from '../../lib/audience/model.js';
-import { post, put, path } from '../../lib/api.js';
+import { envelope, path, post, Refusal } from '../../lib/api.js';
 import { rename } from '../../lib/router.js';
 import { contentOf, packed, problemsOf, unpacked } from './content.js';
 
@@ -27,12 +27,14 @@ export class Draft {
   #timer = null;
   #keys;
 
-  /** `place` is where it is kept for this window; `stored` the notification that it edits, or null. */
-  constructor(form, { place, stored, zone, copied }) {
+  /** `place` is where it is kept for this window; `stored` the notification that it edits, or null, and `etag`
+   * which version of it. */
+  constructor(form, { place, stored, etag = null, zone, copied }) {
     this.form = form;
     this.place = place;
     this.zone = zone;
     this.uuid = stored?.uuid ?? null;
+    this.etag = etag;
     // A copy of another campaign is not saved yet.
     this.saved = copied ? null : JSON.stringify(contentOf(form));
     this.#keys = { create: unique(), launch: unique(), created: null };
@@ -76,19 +78,24 @@ export class Draft {
     return !Object.keys(this.problems).length && !this.misread;
   }
 
-  /** Writes it to the server, if it differs from what is there. Throws a Refusal. */
+  /** Writes it to the server, if it differs from what is there; answers whether it did. Throws a Refusal, of
+   * status 412 where another version is stored than the one that this window knows. */
   async save() {
     const content = this.content;
     const text = JSON.stringify(content);
-    if (this.uuid && text === this.saved) return;
+    if (this.uuid && text === this.saved) {
+      await this.#standsStill();
+      return false;
+    }
     if (this.uuid) {
-      await put(path`/notifications/${this.uuid}`, content);
+      const { etag } = await envelope('PUT', path`/notifications/${this.uuid}`, content, { headers: this.#ifMatch });
+      this.etag = etag;
     } else {
       // A repeat of the same creation answers what the first one made; other content is another creation.
       if (this.#keys.created !== text) Object.assign(this.#keys, { create: unique(), created: text });
       this.keep();
-      const made = await post('/notifications', content, { headers: { 'Idempotency-Key': this.#keys.create } });
-      this.uuid = made.uuid;
+      const { result: made, etag } = await envelope('POST', '/notifications', content, { headers: { 'Idempotency-Key': this.#keys.create } });
+      Object.assign(this, { uuid: made.uuid, etag });
       this.forget();
       this.place = this.place.replace(/new$/, made.uuid);
       rename(`/campaigns/${made.uuid}/edit`);
@@ -97,12 +104,41 @@ export class Draft {
     this.savedAt = new Date();
     this.restored = false;
     this.keep();
+    return true;
   }
 
-  /** Launches what is saved; however often it is called, once. */
+  get #ifMatch() {
+    return this.etag ? { 'If-Match': this.etag } : {};
+  }
+
+  /** Throws where what is stored is not what this window last read or wrote. */
+  async #standsStill() {
+    if (!this.etag) return;
+    const { etag } = await this.stored();
+    if (etag !== this.etag) throw new Refusal(412, 'This draft was changed elsewhere.');
+  }
+
+  /** What the server has: `{ result, etag }`. */
+  stored() {
+    return envelope('GET', path`/notifications/${this.uuid}`);
+  }
+
+  /** The next saving may replace the version `etag`, which somebody has seen. */
+  replaces(etag) {
+    Object.assign(this, { etag, saved: null });
+  }
+
+  /** Launches what is saved; however often it is called, once. Throws a Refusal, of status 412 where something
+   * else is stored by now. */
   async launch() {
     this.keep();
-    await post(path`/notifications/${this.uuid}/:launch`, {}, { headers: { 'Idempotency-Key': this.#keys.launch } });
+    try {
+      await post(path`/notifications/${this.uuid}/:launch`, {}, { headers: { ...this.#ifMatch, 'Idempotency-Key': this.#keys.launch } });
+    } catch (error) {
+      // Nothing was launched, and the next launch is of another version.
+      if (error.status === 412) this.#keys.launch = unique();
+      throw error;
+    }
     this.saved = JSON.stringify(this.content);
     this.forget();
   }
@@ -133,7 +169,7 @@ export class Draft {
     clearTimeout(this.#timer);
     if (this.closed) return;
     if (!this.dirty) return this.forget();
-    const kept = { form: packed(this.form), uuid: this.uuid, saved: this.saved, keys: this.#keys };
+    const kept = { form: packed(this.form), uuid: this.uuid, saved: this.saved, etag: this.etag, keys: this.#keys };
     try {
       sessionStorage.setItem(this.place, JSON.stringify(kept));
     } catch {
@@ -153,6 +189,8 @@ export class Draft {
       this.form = unpacked(kept.form, this.zone);
       this.#keys = kept.keys;
       this.restored = this.dirty;
+      // It was written over that version, whatever is stored by now.
+      if (this.dirty) this.etag = kept.etag ?? this.etag;
     } catch {
       sessionStorage.removeItem(this.place);
     }

@@ -1,7 +1,7 @@
 // The last question before a launch: to how many, by whom, when, and what else is to be known.
 
 import { h, drawn } from '../../lib/dom.js';
-import { ago, count, duration, number } from '../../lib/format.js';
+import { ago, count, duration, number, sum } from '../../lib/format.js';
 import { providerName, unreachableName } from '../../lib/names.js';
 import { offsetName, said } from '../../lib/zones.js';
 import { audienceInWords } from '../../lib/audience/words.js';
@@ -9,10 +9,11 @@ import { modal } from '../../parts/dialog.js';
 import { momentOf } from './content.js';
 
 /** Asks, and launches; true once it is launched. A failure is told in the dialog and can be tried again: the
- * launch has one key, so that it happens once. */
+ * launch has one key, so that it happens once. Throws where what the dialog shows is not stored any more. */
 export async function askLaunch(draft, counted) {
   const moment = momentOf(draft.form.schedule);
-  const answer = await modal(moment === null ? 'Launch this campaign?' : 'Schedule this campaign?', (close) => {
+  const title = moment === null ? 'Launch this campaign?' : 'Schedule this campaign?';
+  const answer = await modal(isInVain(counted, moment) ? 'Nobody would get this campaign' : title, (close) => {
     const state = { busy: false, problem: null };
     const submit = async (event) => {
       event.preventDefault();
@@ -23,6 +24,7 @@ export async function askLaunch(draft, counted) {
         await draft.launch();
         close(true);
       } catch (error) {
+        if (error.status === 412) return close(error);
         Object.assign(state, { busy: false, problem: error.message });
         view.draw();
       }
@@ -30,24 +32,31 @@ export async function askLaunch(draft, counted) {
     const view = drawn(() => question(draft, counted, moment, state, submit, close));
     return view.element;
   });
+  if (answer instanceof Error) throw answer;
   return answer === true;
 }
 
+const reachableOf = ({ reachable }) => sum(reachable);
+
+/** Whether a launch would reach nobody; what is for later may find devices then. */
+const isInVain = (counted, moment) => moment === null && reachableOf(counted) === 0;
+
 function question(draft, counted, moment, state, submit, close) {
-  const reachable = Object.values(counted.reachable).reduce((all, value) => all + value, 0);
+  const reachable = reachableOf(counted);
+  const vain = isInVain(counted, moment);
   const sure = moment === null ? `Launch to ${count(reachable, 'device')}` : 'Schedule';
   return h('form.launch', { onsubmit: submit },
     h('p.launch-title', null, h('strong', null, draft.form.title), h('span.soft', null, draft.form.body)),
     h('dl.facts', null,
       h('dt', null, 'To'), h('dd', null, audienceInWords(draft.form.audience)),
       h('dt', null, 'Devices'), h('dd', null, devices(counted, reachable)),
-      h('dt', null, 'When'), h('dd', null, when(moment, draft.form.schedule.zone)),
+      !vain && [h('dt', null, 'When'), h('dd', null, when(moment, draft.form.schedule.zone))],
       notes(draft.form, reachable)),
-    warning(draft.form, reachable, moment),
+    warning(draft.form, counted, reachable, moment),
     state.problem && h('p.note.bad', { role: 'alert' }, state.problem),
     h('div.row.end', null,
-      h('button', { type: 'button', disabled: state.busy, onclick: () => close() }, 'Cancel'),
-      h('button.primary', { type: 'submit', autofocus: true, disabled: state.busy }, state.busy ? 'One moment …' : state.problem ? 'Try again' : sure)));
+      h('button', { type: 'button', disabled: state.busy, autofocus: vain, onclick: () => close() }, vain ? 'Back to it' : 'Cancel'),
+      !vain && h('button.primary', { type: 'submit', autofocus: true, disabled: state.busy }, state.busy ? 'One moment …' : state.problem ? 'Try again' : sure)));
 }
 
 function devices({ reachable, unreachable }, sum) {
@@ -74,8 +83,13 @@ function notes({ rate_limit, dry_run }, reachable) {
   ];
 }
 
-function warning({ audience, dry_run }, reachable, moment) {
-  if (reachable === 0) return h('p.note.warn', null, moment === null ? 'Nobody can be reached now: it would reach nobody.' : 'As of now, nobody could be reached.');
+function warning({ audience, dry_run }, { total }, reachable, moment) {
+  if (reachable === 0) return h('p.note.warn', null, nobody(total), moment !== null && ' Devices may come until then.');
   if (!audience && !dry_run) return h('p.note.warn', null, 'There are no conditions: it goes to every device of the app.');
   return null;
+}
+
+function nobody(total) {
+  if (!total) return 'No device matches the audience: nobody would get it now.';
+  return `${count(total, 'device')} ${total === 1 ? 'matches' : 'match'} the audience, but none of them can be reached: nobody would get it now.`;
 }

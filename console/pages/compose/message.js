@@ -4,7 +4,7 @@ import { h } from '../../lib/dom.js';
 import { count } from '../../lib/format.js';
 import { field } from '../../parts/pieces.js';
 import { icon } from '../../parts/icons.js';
-import { UNITS } from './content.js';
+import { UNITS, lacksScheme } from './content.js';
 
 const input = (draft, name, more = {}) => [
   (id) => h('input', { id, type: 'text', value: draft.form[name], oninput: ({ target }) => draft.change({ [name]: target.value }), ...more }),
@@ -15,6 +15,9 @@ function text(draft, name, label, more, hint) {
   return field(label, make, { id: `compose-${name}`, hint, problem: draft.problems[name] });
 }
 
+const linkHint = (link) =>
+  lacksScheme(link) ? 'Without https:// or the app’s own beginning, such as shop://, it will probably open nothing.' : 'What opens on a tap.';
+
 /** Draws the message. */
 export const message = (draft) =>
   h('section.card', { 'aria-label': 'Message' },
@@ -23,7 +26,7 @@ export const message = (draft) =>
     field('Text', (id) => h('textarea', {
       id, dir: 'auto', value: draft.form.body, maxLength: 4000, rows: 3, required: true, oninput: ({ target }) => draft.change({ body: target.value }),
     }), { id: 'compose-body', problem: draft.problems.body }),
-    text(draft, 'deep_link', 'Link', { inputMode: 'url', placeholder: 'shop://orders/1 or https://…' }, 'What opens on a tap.'),
+    text(draft, 'deep_link', 'Link', { inputMode: 'url', placeholder: 'shop://orders/1 or https://…' }, linkHint(draft.form.deep_link)),
     h('div.columns', null,
       text(draft, 'image_url', 'Picture', { inputMode: 'url', placeholder: 'https://…' }),
       text(draft, 'icon_url', 'Icon', { inputMode: 'url', placeholder: 'https://…' })),

@@ -1,9 +1,10 @@
 // Whom the audience reaches: the live count, a sample of devices, and why one of them matches or not.
 
-import { post } from '../../lib/api.js';
+import { get, path, post } from '../../lib/api.js';
 import { conditionsOf, toJson, walked } from '../../lib/audience/model.js';
 import { problemOf } from '../../lib/audience/operators.js';
 import { latest } from '../../lib/later.js';
+import { unsendable } from '../../lib/names.js';
 
 const QUIET_MS = 250;
 const SAMPLE = 8;
@@ -15,8 +16,9 @@ export class Reach {
   /** Whether what is shown is of an audience before this one. */
   stale = true;
   problem = null;
-  /** The device that is asked about, and `{ matches, clause }` or a problem. */
+  /** The device that is asked about, as it was typed too, and `{ matches, clause, unsendable }` or a problem. */
   device = '';
+  typed = '';
   reason = null;
   reasonProblem = null;
   #ask = latest(QUIET_MS, (signal) => this.#measure(signal));
@@ -77,7 +79,7 @@ export class Reach {
 
   /** Asks about a device; an empty name asks no more. */
   about(device) {
-    Object.assign(this, { device: device.trim(), reason: null, reasonProblem: null });
+    Object.assign(this, { typed: device, device: device.trim(), reason: null, reasonProblem: null });
     this.#askWhy.stop();
     if (this.device && !conditionsOf(this.draft.form.audience).some(problemOf)) this.#askWhy();
     this.#tell();
@@ -86,7 +88,11 @@ export class Reach {
   async #explain(signal) {
     try {
       const asked = { external_id: this.device, conditions: toJson(this.draft.form.audience) };
-      const reason = await post('/audience/:explain', asked, { signal });
+      const [said, device] = await Promise.all([
+        post('/audience/:explain', asked, { signal }),
+        get(path`/devices/${this.device}`, { signal }).catch(() => null),
+      ]);
+      const reason = { ...said, unsendable: device && unsendable(device) };
       Object.assign(this, { reason, reasonProblem: null });
     } catch (error) {
       if (error.name === 'AbortError') return;
@@ -104,7 +110,7 @@ export class Reach {
     const reasons = new Map();
     for (const { node, path } of walked(this.draft.form.audience)) {
       const said = byPath.get(path);
-      if (said) reasons.set(node.id, { matches: said.matches, actual: said.actual, leaf: !said.conditions });
+      if (said) reasons.set(node.id, { matches: said.matches, actual: said.actual, more: said.actual_more, leaf: !said.conditions });
     }
     return reasons;
   }

@@ -5,7 +5,7 @@ import { ago } from '../../lib/format.js';
 import { isZone, momentAfterGap, momentsOf, offsetName, ownZone, said, wallAt, zones } from '../../lib/zones.js';
 import { field } from '../../parts/pieces.js';
 import '../../parts/combo_box.js';
-import { momentOf } from './content.js';
+import { PASSED, hasPassed, momentOf } from './content.js';
 
 const MOST_ZONES = 60;
 const HOUR = 3_600_000;
@@ -43,22 +43,30 @@ function atTime(draft) {
     set(draft, { wall: next.date || next.time ? `${next.date}T${next.time}` : '', second: false });
   };
   return h('div.stack', null,
-    h('div.when-fields', null,
+    h('div.when-fields', { class: isOver(draft.form.schedule) ? 'over' : null },
       field('Date', (id) => h('input', { id, type: 'date', value: date, oninput: ({ target }) => write({ date: target.value }) }), { id: 'when-date' }),
       field('Time', (id) => h('input', { id, type: 'time', value: time, oninput: ({ target }) => write({ time: target.value }) }), { id: 'when-time' }),
       h('div.field', null,
         h('span.label', null, 'Time zone'),
-        h('combo-box', { label: 'Time zone', value: zone, suggest: suggestZones, problem: !isZone(zone), onvalue: (value) => set(draft, { zone: value, second: false }) }))),
+        h('combo-box', { label: 'Time zone', value: zone, suggest: suggestZones, closed: true, problem: !isZone(zone), onvalue: (value) => set(draft, { zone: value, second: false }) }))),
     told(draft),
-    draft.problems.scheduled_at && h('p.problem', { role: 'alert' }, draft.problems.scheduled_at));
+    problem(draft));
 }
+
+/** What is over is said at once, the rest when it is missed. */
+function problem({ form: { schedule: { wall, zone } }, problems }) {
+  const text = problems.scheduled_at ?? (isOver({ wall, zone }) ? PASSED : null);
+  return text && h('p.problem', { role: 'alert' }, text);
+}
+
+const isOver = ({ wall, zone }) => isZone(zone) && hasPassed(momentsOf(wall, zone) ?? []);
 
 async function suggestZones(text) {
   const wanted = text.trim().toLowerCase().replaceAll(' ', '_');
   const own = ownZone();
   const all = [own, ...zones().filter((zone) => zone !== own)];
   const now = Date.now();
-  return all.filter((zone) => zone.toLowerCase().includes(wanted) && zone !== text).slice(0, MOST_ZONES)
+  return all.filter((zone) => zone.toLowerCase().includes(wanted)).slice(0, MOST_ZONES)
     .map((zone) => ({ value: zone, detail: offsetName(now, zone) + (zone === own ? ', this browser' : '') }));
 }
 

@@ -3,7 +3,8 @@
 import { get, post, query } from '../../lib/api.js';
 import { isEveryone, sentence } from '../../lib/audience.js';
 import { h } from '../../lib/dom.js';
-import { STATUS } from '../../lib/names.js';
+import { number } from '../../lib/format.js';
+import { STATUS, unsendable } from '../../lib/names.js';
 import { remember, to } from '../../lib/router.js';
 import { badge, field, loading, trouble } from '../../parts/pieces.js';
 
@@ -44,7 +45,7 @@ export function explanation(site, chosen) {
         choice(own, choose),
         own.error && trouble(own.error, () => choose(own.chosen)),
         own.chosen && !own.found && !own.error && loading(),
-        own.found && answer(own)),
+        own.found && answer(own, site.state.device)),
   };
 }
 
@@ -59,11 +60,16 @@ function choice(own, choose) {
   { id: 'campaign' });
 }
 
-function answer({ campaign, found }) {
+function answer({ campaign, found }, device) {
+  const reason = unsendable(device);
+  const name = h('a', { href: to(`/campaigns/${campaign.uuid}`) }, campaign.title || 'this campaign');
+  const said = found.matches && reason
+    ? [badge('Matches, but would not be sent to', 'warn'), ' This device matches the audience of ', name, `, but would not be sent to: ${reason}.`]
+    : found.matches
+      ? [badge('Matches', 'good'), ' This device is in the audience of ', name, '.']
+      : [badge('Does not match', 'bad'), ' This device is not in the audience of ', name, '.'];
   return h('div.stack.tight', null,
-    h('p', null, found.matches ? badge('Matches', 'good') : badge('Does not match', 'bad'), ' ',
-      found.matches ? 'This device is in the audience of ' : 'This device is not in the audience of ',
-      h('a', { href: to(`/campaigns/${campaign.uuid}`) }, campaign.title || 'this campaign'), '.'),
+    h('p', null, said),
     found.clause ? h('ul.explained', null, clause(found.clause)) : h('p.soft', null, 'The campaign is for everyone.'));
 }
 
@@ -75,12 +81,12 @@ function clause(node, unwanted = false) {
     return h('li', null, h('div.explained-line', null, mark, h('span', null, JOINS[node.join_type] ?? node.join_type)),
       h('ul.explained', null, node.conditions.map((child) => clause(child, node.join_type === 'NOT'))));
   }
-  return h('li', null, h('div.explained-line', null, mark, h('span', null, sentence(node), h('span.soft', null, ' · ', actual(node.actual)))));
+  return h('li', null, h('div.explained-line', null, mark, h('span', null, sentence(node), h('span.soft', null, ' · ', actual(node.actual, node.actual_more)))));
 }
 
-function actual(value) {
+function actual(value, more) {
   if (value === null || value === undefined) return 'the device has no such value';
   const all = [value].flat();
   if (!all.length) return 'the device has none';
-  return ['the device has ', h('strong', null, all.map((one) => (typeof one === 'string' ? `“${one}”` : String(one))).join(', '))];
+  return ['the device has ', h('strong', null, all.map((one) => (typeof one === 'string' ? `“${one}”` : String(one))).join(', ')), more > 0 && ` and ${number(more)} more`];
 }

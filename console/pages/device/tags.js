@@ -6,16 +6,16 @@ import { failed } from '../../parts/toast.js';
 
 /** The card of tags. */
 export function tags(site) {
-  const own = { text: '', known: [], asked: false };
-  const change = async (all) => {
+  const own = { text: '', known: [], asked: false, last: Promise.resolve() };
+  /** One after the other: each is an edit of what the one before has left. */
+  const change = (edit) => (own.last = own.last.then(async () => {
     try {
-      await site.change({ tags: all });
-      own.text = '';
+      await site.change({ tags: edit(site.state.device.tags) });
     } catch (error) {
       failed(error);
     }
     site.draw();
-  };
+  }));
   const suggest = async () => {
     if (own.asked) return;
     own.asked = true;
@@ -25,17 +25,21 @@ export function tags(site) {
   const add = (event) => {
     event.preventDefault();
     const tag = own.text.trim();
-    if (tag) change([...new Set([...site.state.device.tags, tag])]);
+    if (!tag) return;
+    // At once: what is typed while it is saved is the next one.
+    own.text = '';
+    site.draw();
+    change((all) => [...new Set([...all, tag])]);
   };
-  const chip = (tag, all) =>
+  const chip = (tag) =>
     h('li.chip', { key: tag }, h('span', { dir: 'auto' }, tag),
-      site.mayChange && h('button.chip-remove', { type: 'button', 'aria-label': `Remove the tag ${tag}`, onclick: () => change(all.filter((other) => other !== tag)) }, '×'));
+      site.mayChange && h('button.chip-remove', { type: 'button', 'aria-label': `Remove the tag ${tag}`, onclick: () => change((all) => all.filter((other) => other !== tag)) }, '×'));
   return {
     draw() {
       const all = site.state.device.tags;
       return h('section.card', { 'aria-labelledby': 'tags' },
         h('h2', { id: 'tags' }, 'Tags'),
-        all.length ? h('ul.row.tight', null, all.map((tag) => chip(tag, all))) : h('p.soft', null, 'None'),
+        all.length ? h('ul.row.tight', null, all.map(chip)) : h('p.soft', null, 'None'),
         site.mayChange && h('form.row.nowrap-row', { onsubmit: add },
           h('input.grow', {
             type: 'text', value: own.text, 'aria-label': 'Another tag', placeholder: 'Another tag', list: 'known-tags', autocomplete: 'off',

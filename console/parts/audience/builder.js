@@ -2,7 +2,7 @@
 // next one; what a tree is, and every edit of it, is `lib/audience/model.js`.
 
 import { h } from '../../lib/dom.js';
-import { time } from '../../lib/format.js';
+import { number, time } from '../../lib/format.js';
 import { condition, doubled, edited, found, group, inserted, isGroup, moved, removed, unwrapped, wrapped } from '../../lib/audience/model.js';
 import { DEVICE_KEYS, carried, firstOperator, holdsWithout, keyName, operatorsFor, suits, takesOf, valueName } from '../../lib/audience/operators.js';
 import { clauseInWords } from '../../lib/audience/words.js';
@@ -19,7 +19,8 @@ const BETWEEN = { AND: 'and', OR: 'or', NOT: 'nor' };
 /**
  * Draws a tree. `parts`: `root()`, `change(root, focus)` (`focus`: `{ id, part }` to be focused after it is
  * drawn), `problems` (from a node's id to `{ part, text }`), `reasons` (from a node's id to why a device
- * matches there), `typesOf(key)`, `suggestKeys(text, signal)`, `suggestValues(key, operator, text, signal)`.
+ * matches there), `typesOf(key)`, `missed(key)` (what is to be said of a key that no device has), `left()` (a
+ * property's field was left), `suggestKeys(text, signal)`, `suggestValues(key, operator, text, signal)`.
  */
 export function builder(parts) {
   const root = parts.root();
@@ -90,8 +91,8 @@ function conditionRow(node, parent, parts) {
     h('div.fields', null,
       h('combo-box.key', {
         label: 'Property', value: node.key, shown: node.key in DEVICE_KEYS ? keyName(node.key) : null, placeholder: 'Property',
-        class: node.key in DEVICE_KEYS ? 'own' : null, suggest: parts.suggestKeys, problem: wrong('key'), described, dataset: { part: 'key' },
-        onvalue: (key) => set(keyed(node, key, typesOf(key))),
+        class: node.key in DEVICE_KEYS ? 'own' : null, suggest: parts.suggestKeys, closed: true, problem: wrong('key'), described, dataset: { part: 'key' },
+        onvalue: (key) => set(keyed(node, key, typesOf(key))), onleft: parts.left,
       }),
       h('select.operator', {
         value: node.operator, 'aria-label': 'Comparison', 'aria-invalid': wrong('operator') ? 'true' : null, dataset: { part: 'operator' },
@@ -103,7 +104,18 @@ function conditionRow(node, parent, parts) {
       })),
     actions(node, parent, parts),
     problemText(node, parts) ?? (hint && h('p.hint', { id: `clause-${node.id}` }, hint)),
+    unknownKey(node, parts),
     reason && verdict(reason, node, parent));
+}
+
+/** A key that no device has is most likely misspelt; while it is typed it is only begun. */
+function unknownKey(node, { root, change, missed, typesOf }) {
+  const said = missed(node.key);
+  if (!said || document.activeElement?.matches(`[data-node="${node.id}"] .key input`)) return null;
+  const { meant } = said;
+  const take = () => change(edited(root(), node.id, keyed(node, meant.value, typesOf(meant.value))), { id: node.id, part: 'key' });
+  return h('p.hint.missed-key', { role: 'status', key: 'missed' },
+    `No device has a property “${node.key}”.`, meant && [' Did you mean ', h('button.compact', { type: 'button', onclick: take }, meant.text), '?']);
 }
 
 /** What is to be known about a comparison. */
@@ -149,11 +161,11 @@ function problemText(node, { problems }) {
 
 /** What a device has there, and whether that satisfies the clause. */
 function verdict(reason, node, parent) {
-  const { matches, actual, leaf } = reason;
+  const { matches, actual, more, leaf } = reason;
   const isGood = isWanted(reason, parent);
   const said = matches ? (isGood ? 'Yes' : 'Yes, and it must not') : 'No';
   const values = [actual ?? []].flat().map((value) => actualName(value, node));
-  const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${values.join(', ') || 'an empty list'}.`;
+  const has = actual === null || actual === undefined ? 'The device does not have it.' : `The device has ${values.join(', ') || 'an empty list'}${more > 0 ? ` and ${number(more)} more` : ''}.`;
   return h('span.verdict', { class: isGood ? 'good' : 'bad' },
     icon(matches ? 'yes' : 'close'), h('span', null, said, leaf && '. '), leaf && h('span.soft.cut', { title: has }, has));
 }

@@ -38,6 +38,7 @@ function list({ node, set, suggest, label, problem, described }, isPlatform) {
     name: (value) => valueName(value, node.key),
     suggest: isPlatform ? platformOptions(takesOf(node.operator) === 'integers') : suggest,
     mode: MODES[takesOf(node.operator)],
+    closed: isPlatform,
   });
 }
 
@@ -66,13 +67,23 @@ const truth = (parts) =>
     h('option', { value: 'true' }, 'yes'),
     h('option', { value: 'false' }, 'no'));
 
-const days = (parts) =>
-  h('span.with-unit', { key: 'days' },
+// Numbers as somebody spelled them, by their nodes: `0.` on the way to `0.5` is not to become `0`.
+const spelled = new Map();
+
+function days(parts) {
+  const { id, value, operator } = parts.node;
+  const typed = spelled.get(id);
+  const write = ({ target }) => {
+    spelled.set(id, target.value);
+    parts.set(readValue(target.value, operator));
+  };
+  return h('span.with-unit', { key: 'days' },
     h('input', {
-      ...named(parts), type: 'text', inputMode: 'decimal', value: String(parts.node.value ?? ''),
-      oninput: ({ target }) => parts.set(readValue(target.value, parts.node.operator)),
+      ...named(parts), type: 'text', inputMode: 'decimal', oninput: write,
+      value: typed !== undefined && readValue(typed, operator) === value ? typed : String(value ?? ''),
     }),
-    h('span', null, Number(parts.node.value) === 1 ? 'day' : 'days'));
+    h('span', null, Number(value) === 1 ? 'day' : 'days'));
+}
 
 /** A moment on the clock of whoever writes; the API keeps it in UTC. */
 function moment(parts) {

@@ -16,6 +16,7 @@ use actix_web::{
 pub use operations::parts;
 
 use super::{
+    extract::ORDINARY_DEADLINE,
     native::at,
     observe::Dialect,
     table::{Entry, Listed, Table},
@@ -29,6 +30,7 @@ pub fn mount(config: &mut ServiceConfig) {
 /// Every path; `operations` describes those that are no files.
 pub fn table() -> Table {
     let session = at("/console/session").counted_as(Dialect::Console);
+    let session = session.bodies_up_to(session::MAX_BODY_BYTES, ORDINARY_DEADLINE);
     let session = session.get(session::show).post(session::begin).delete(session::end);
     let files = |path, resource| Files { path, resource };
     let root = web::resource("/").guard(assets::is_browser()).to(assets::to_console);

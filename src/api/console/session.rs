@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    FromRequest, HttpRequest, HttpResponse,
+    dev::Payload,
     http::header::{COOKIE, HeaderValue, SET_COOKIE},
     web::Data,
 };
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,6 +28,9 @@ use crate::{
     },
     services::{keys::KnownKey, sessions::Session},
 };
+
+/// Largest body of a sign-in: a key, and no more.
+pub const MAX_BODY_BYTES: usize = 4096;
 
 type Answer = std::result::Result<HttpResponse, ApiError>;
 
@@ -68,15 +73,42 @@ pub async fn show(request: HttpRequest, state: Data<ApiState>) -> Answer {
     Ok(shown(&state, &identity, None))
 }
 
-/// `POST /console/session`: begins a session with a key.
-pub async fn begin(request: HttpRequest, state: Data<ApiState>, body: Body<SignIn>) -> Answer {
+/// What somebody signs in with. Anybody may send one, so whether this one may is looked at before anything
+/// of it is read.
+pub struct Asked(SignIn);
+
+impl FromRequest for Asked {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let may_ask = may_ask(request);
+        let body = Body::from_request(request, payload);
+        async move {
+            may_ask?;
+            Ok(Self(body.await?.0))
+        }
+        .boxed_local()
+    }
+}
+
+fn may_ask(request: &HttpRequest) -> Result<()> {
+    let state = request.app_data::<Data<ApiState>>();
+    let state = state.expect("mount puts the state on every application");
     state.keyring.admit(request.headers())?;
-    auth::check_origin(&request, &state.server)?;
+    auth::check_origin(request, &state.server)?;
+    match state.keyring.open() {
+        Some(_) => Ok(()),
+        None => keep_pace(request, state),
+    }
+}
+
+/// `POST /console/session`: begins a session with a key.
+pub async fn begin(request: HttpRequest, state: Data<ApiState>, asked: Asked) -> Answer {
     if let Some(open) = state.keyring.open() {
         return Ok(shown(&state, open, None));
     }
-    keep_pace(&request, &state)?;
-    let key = match admitted(&state, &body.0.key) {
+    let key = match admitted(&state, &asked.0.key) {
         Ok(key) => key,
         Err((actor, error)) => {
             let details = json!({ "reason": error.public_message() });

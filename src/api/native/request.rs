@@ -1,19 +1,17 @@
 //! What handlers of the native API take from a request, as extractors: the caller with the scope that
 //! the endpoint needs, the body, the query, ids in the path, the idempotency key.
 //!
-//! The caller comes first in every handler's arguments: extractors run in order, so a request without
-//! a key is refused before its body is read.
+//! The caller comes first in every handler's arguments. The others wait until it is settled who calls
+//! (`settled_first`, `once_settled`), however long that takes: nothing of a body is read for strangers, and
+//! what else is wrong with a request is not told to them.
 
-use std::{
-    future::{Ready, ready},
-    marker::PhantomData,
-    sync::Arc,
-};
+use std::{marker::PhantomData, sync::Arc};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::COOKIE, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::COOKIE, web};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::error::ApiError;
 use crate::{
@@ -26,10 +24,48 @@ use crate::{
     domain::{
         Error,
         app::{Identity, Principal, Scope},
-        audit::{Action, Actor},
+        audit::{Action, Actor, Doer},
         ids::{AppName, NotificationId},
     },
 };
+
+/// What an extractor promises.
+pub(super) type Extracting<T> = LocalBoxFuture<'static, Result<T, ApiError>>;
+
+/// Closed once it is settled who calls.
+struct Settling(watch::Receiver<()>);
+
+/// Extracts the caller; what is extracted after it waits.
+fn settled_first<T: 'static>(
+    request: &HttpRequest,
+    settle: impl AsyncFnOnce(HttpRequest) -> Result<T, ApiError> + 'static,
+) -> Extracting<T> {
+    let (open, settling) = watch::channel(());
+    request.extensions_mut().insert(Settling(settling));
+    let request = request.clone();
+    async move {
+        let caller = settle(request).await;
+        drop(open);
+        caller
+    }
+    .boxed_local()
+}
+
+/// Extracts something else, once the caller is settled. A caller that is refused is answered before this is
+/// asked on.
+pub(super) fn once_settled<T: 'static>(
+    request: &HttpRequest,
+    read: impl Future<Output = Result<T, ApiError>> + 'static,
+) -> Extracting<T> {
+    let settling = request.extensions().get::<Settling>().map(|settling| settling.0.clone());
+    async move {
+        if let Some(mut settling) = settling {
+            while settling.changed().await.is_ok() {}
+        }
+        read.await
+    }
+    .boxed_local()
+}
 
 /// A scope as a type, for handlers to name in their signature.
 pub trait Needs {
@@ -80,21 +116,19 @@ impl<N> Caller<N> {
     }
 }
 
-impl<N: Needs> FromRequest for Caller<N> {
+impl<N: Needs + 'static> FromRequest for Caller<N> {
     type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        async move {
+        settled_first(request, async |request| {
             let principal = auth::caller(&request, state(&request)).await?;
             if principal.may(N::SCOPE) {
                 let scope = PhantomData;
-                return Ok(Self { principal, request: request.clone(), scope });
+                return Ok(Self { principal, request, scope });
             }
             Err(lacks(N::SCOPE).into())
-        }
-        .boxed_local()
+        })
     }
 }
 
@@ -136,6 +170,11 @@ impl<N> Anyone<N> {
         Err(Error::forbidden("this needs an operator: one of internal.keys"))
     }
 
+    /// Who it is, for what is recorded by others.
+    pub fn doer(&self) -> Doer {
+        Doer { actor: Actor::from(&*self.identity), address: deeds::address(&self.request) }
+    }
+
     /// Records in the audit log what the caller has done to an app, or to the installation.
     pub async fn note(
         &self,
@@ -149,13 +188,12 @@ impl<N> Anyone<N> {
     }
 }
 
-impl<N: Needs> FromRequest for Anyone<N> {
+impl<N: Needs + 'static> FromRequest for Anyone<N> {
     type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        async move {
+        settled_first(request, async |request| {
             let state = state(&request);
             if !request.method().is_safe() {
                 // A key that another node has revoked must make no other.
@@ -165,11 +203,10 @@ impl<N: Needs> FromRequest for Anyone<N> {
             let named = auth::named_app(&request, state, &identity)?;
             if identity.may(N::SCOPE) {
                 let scope = PhantomData;
-                return Ok(Self { identity, named, request: request.clone(), scope });
+                return Ok(Self { identity, named, request, scope });
             }
             Err(lacks(N::SCOPE).into())
-        }
-        .boxed_local()
+        })
     }
 }
 
@@ -190,15 +227,13 @@ impl InternalCaller {
 
 impl FromRequest for InternalCaller {
     type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        async move {
+        settled_first(request, async |request| {
             let identity = internal(&request).await.map_err(ApiError::internal)?;
             Ok(Self { identity, request })
-        }
-        .boxed_local()
+        })
     }
 }
 
@@ -216,30 +251,29 @@ async fn internal(request: &HttpRequest) -> Result<Arc<Identity>, Error> {
 /// A JSON body.
 pub struct Body<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest for Body<T> {
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = extract::body(request, payload);
-        async move { Ok(Self(extract::json(&body.await?)?)) }.boxed_local()
+        once_settled(request, async move { Ok(Self(extract::json(&body.await?)?)) })
     }
 }
 
 /// A JSON body that may be left out.
 pub struct OptionalBody<T>(pub T);
 
-impl<T: DeserializeOwned + Default> FromRequest for OptionalBody<T> {
+impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
     type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = extract::body(request, payload);
-        async move {
+        once_settled(request, async move {
             let body = body.await?;
             Ok(Self(if body.is_empty() { T::default() } else { extract::json(&body)? }))
-        }
-        .boxed_local()
+        })
     }
 }
 
@@ -248,11 +282,11 @@ pub struct Query(pub extract::Params);
 
 impl FromRequest for Query {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let params = extract::Params::read(request.query_string());
-        ready(params.map(Self).map_err(ApiError::from))
+        once_settled(request, async { params.map(Self).map_err(ApiError::from) })
     }
 }
 
@@ -261,10 +295,11 @@ pub struct ExternalId(pub String);
 
 impl FromRequest for ExternalId {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(path_part(request).map(Self))
+        let part = path_part(request);
+        once_settled(request, async { part.map(Self) })
     }
 }
 
@@ -273,10 +308,11 @@ pub struct Parts<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Parts<T> {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(path_parts(request).map(Self))
+        let parts = path_parts(request);
+        once_settled(request, async { parts.map(Self) })
     }
 }
 
@@ -288,7 +324,7 @@ pub struct Uuid(pub NotificationId);
 
 impl FromRequest for Uuid {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let parsed = path_part(request).and_then(|text| {
@@ -297,7 +333,7 @@ impl FromRequest for Uuid {
             let unknown = || Error::not_found("there is no such notification: not a UUID").into();
             uuid.map(|uuid| Self(NotificationId(uuid))).ok_or_else(unknown)
         });
-        ready(parsed)
+        once_settled(request, async { parsed })
     }
 }
 
@@ -306,11 +342,11 @@ pub struct IdempotencyHeader(pub Option<String>);
 
 impl FromRequest for IdempotencyHeader {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let Some(value) = request.headers().get("Idempotency-Key") else {
-            return ready(Ok(Self(None)));
+            return once_settled(request, async { Ok(Self(None)) });
         };
         let fits = |text: &&str| {
             (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -322,7 +358,7 @@ impl FromRequest for IdempotencyHeader {
             )
         };
         let key = value.to_str().ok().filter(fits).map(str::to_owned).ok_or_else(wrong);
-        ready(key.map(|key| Self(Some(key))).map_err(ApiError::from))
+        once_settled(request, async { key.map(|key| Self(Some(key))).map_err(ApiError::from) })
     }
 }
 

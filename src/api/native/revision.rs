@@ -1,15 +1,16 @@
 //! Revisions of a draft, by RFC 9110 (8.8.3, 13.1.1): `ETag` says which one is shown, `If-Match` which one
 //! a change is meant for.
 
-use std::future::{Ready, ready};
-
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
     dev::Payload,
     http::header::{ETAG, EntityTag, HeaderValue, IF_MATCH},
 };
 
-use super::error::ApiError;
+use super::{
+    error::ApiError,
+    request::{Extracting, once_settled},
+};
 use crate::{
     domain::{
         Error,
@@ -23,14 +24,15 @@ pub struct IfMatch(pub Seen);
 
 impl FromRequest for IfMatch {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Extracting<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let lines = request.headers().get_all(IF_MATCH);
         let seen = lines.map(HeaderValue::to_str).collect::<Result<Vec<_>, _>>();
         let seen = seen.ok().and_then(|lines| read(&lines.join(",")));
         let wrong = || Error::invalid("If-Match", "must be `*` or entity tags, such as `\"3\"`");
-        ready(seen.map(Self).ok_or_else(|| wrong().into()))
+        let seen = seen.map(Self).ok_or_else(|| ApiError::from(wrong()));
+        once_settled(request, async { seen })
     }
 }
 

@@ -8,6 +8,6 @@ mod parse;
 mod spec;
 
 pub use clause::{Clause, Comparison, Field, Key, Leaf, Number, Test};
-pub use explanation::{Explanation, Part};
+pub use explanation::{Explanation, MAX_SHOWN_CHARS, MAX_SHOWN_ELEMENTS, Part, Seen};
 pub use parse::{MAX_DEPTH, MAX_LEAVES, parse};
 pub use spec::{ClauseSpec, JoinType};

@@ -43,9 +43,10 @@ enum PartOf {
 }
 
 impl Job {
-    /// The first try of the device at `index`.
+    /// The next try of the device at `index`.
     pub fn new(page: Arc<PageWork>, rendered: Arc<Rendered>, index: u32) -> Self {
-        Self { part_of: PartOf::Page { page, index }, rendered, attempts: 0, deaths: 0 }
+        let attempts = page.tries_before(index as usize);
+        Self { part_of: PartOf::Page { page, index }, rendered, attempts, deaths: 0 }
     }
 
     /// The first try of a push outside of any campaign.
@@ -99,11 +100,10 @@ impl Job {
         }
     }
 
-    /// Whether its campaign goes on, here, and its page is not set aside; or whoever asked for it still
-    /// waits.
+    /// Whether its campaign goes on, here, and it is not handed back; or whoever asked for it still waits.
     pub fn is_wanted(&self) -> bool {
         match &self.part_of {
-            PartOf::Page { page, .. } => page.is_wanted(),
+            PartOf::Page { page, .. } => page.is_wanted(self.target().provider),
             PartOf::Nothing(single) => single.is_wanted(),
         }
     }
@@ -139,7 +139,7 @@ impl Job {
     /// It is not wanted any more, and was not tried again.
     pub fn leave(self) {
         match self.part_of {
-            PartOf::Page { page, .. } => page.leave(),
+            PartOf::Page { page, index } => page.leave(index as usize, self.attempts),
             // Whoever waits hears that nothing will come.
             PartOf::Nothing(_) => {}
         }

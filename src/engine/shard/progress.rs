@@ -13,6 +13,7 @@ use crate::domain::{
     device::SendPlatform,
     tally::Tally,
 };
+use crate::engine::page::{Tries, WaitsFor};
 
 /// A page set aside weighs as much in memory as so many outcomes, besides its own.
 const PAGE_WEIGHT: usize = 5;
@@ -23,6 +24,8 @@ pub struct Progress {
     shard: Shard,
     /// Every page from the cursor on that is begun or recorded: where it ends, and how it stands.
     tiles: BTreeMap<Position, Tile>,
+    /// The page that was called last for somebody to ask whether its provider is back.
+    asked_with: Option<Position>,
 }
 
 #[derive(Debug)]
@@ -46,8 +49,8 @@ enum TileState {
 /// Why a page that was cut short is not gone over again at once.
 #[derive(Clone, Debug)]
 struct Aside {
-    /// The providers of the devices that it misses.
-    waits_for: Arc<[SendPlatform]>,
+    /// The providers of the devices that it misses, and their tries.
+    waits_for: WaitsFor,
     /// Whether it may be gone over all the same.
     is_called: bool,
 }
@@ -97,7 +100,7 @@ impl Progress {
                 if done { TileState::Done } else { TileState::CutShort(page.entries, None) };
             (page.span.after, Tile { upto: page.span.upto, state, counted })
         });
-        let mut progress = Self { tiles: tiles.collect(), shard };
+        let mut progress = Self { tiles: tiles.collect(), shard, asked_with: None };
         progress.move_cursor();
         progress
     }
@@ -120,33 +123,41 @@ impl Progress {
         tile.is_some_and(|tile| matches!(tile.state, TileState::CutShort(..)))
     }
 
+    /// Whether a page was begun here that is set aside.
+    pub fn is_aside(&self, span: Span) -> bool {
+        self.tiles.get(&span.after).is_some_and(|tile| tile.aside().is_some())
+    }
+
     /// The next stretch to read, up to the next page begun or recorded; none when all is begun, or set
-    /// aside.
-    pub fn next(&self) -> Option<Span> {
+    /// aside. What was never gone over counts only if `fresh`.
+    pub fn next(&self, fresh: bool) -> Option<Span> {
         let mut at = self.shard.cursor;
         for (after, tile) in &self.tiles {
-            if *after > at {
+            if *after > at && fresh {
                 return Some(Span { after: at, upto: *after });
             }
-            if tile.is_ready() {
+            if tile.is_ready() && (fresh || !tile.is_untried()) {
                 return Some(Span { after: *after, upto: tile.upto });
             }
             at = tile.upto;
         }
         let rest = Span { after: at, upto: self.shard.span.upto };
-        (!rest.is_empty()).then_some(rest)
+        (fresh && !rest.is_empty()).then_some(rest)
     }
 
-    /// A page begins; what an earlier try of its stretch recorded. Where the page reaches less far than
-    /// that try did, the rest of the stretch and of the record becomes a page of its own.
-    pub fn begin(&mut self, span: Span) -> Vec<PageEntry> {
+    /// A page begins; what an earlier try of its stretch recorded, and the tries of devices that it left.
+    /// Where the page reaches less far than that try did, the rest of the stretch and of the record becomes
+    /// a page of its own.
+    pub fn begin(&mut self, span: Span) -> (Vec<PageEntry>, Arc<[Tries]>) {
         let tile = Tile {
             upto: span.upto,
             state: TileState::InFlight,
             counted: <(Tally, Tally)>::default(),
         };
-        let Some(before) = self.tiles.insert(span.after, tile) else { return Vec::new() };
-        let TileState::CutShort(mut entries, aside) = before.state else { return Vec::new() };
+        let nothing = || (Vec::new(), Arc::default());
+        let Some(before) = self.tiles.insert(span.after, tile) else { return nothing() };
+        let TileState::CutShort(mut entries, aside) = before.state else { return nothing() };
+        let tried = aside.as_ref().map(|aside| Arc::clone(&aside.waits_for.tried));
         let rest = entries.split_off(entries.partition_point(|entry| entry.position <= span.upto));
         if before.upto > span.upto {
             let counted = tallies(&rest);
@@ -156,7 +167,7 @@ impl Progress {
         if let Some(tile) = self.tiles.get_mut(&span.after) {
             tile.counted = tallies(&entries);
         }
-        entries
+        (entries, tried.unwrap_or_default())
     }
 
     /// The checkpoint to record together with `page`, as it will stand once that is recorded.
@@ -191,8 +202,8 @@ impl Progress {
     }
 
     /// The ledger has this page, and it is not with a sender any more, though devices of it are left:
-    /// they wait for these providers, where it was set aside.
-    pub fn left(&mut self, page: PageRecord, waits_for: Option<Arc<[SendPlatform]>>) {
+    /// that is what they wait for, where they were handed back.
+    pub fn left(&mut self, page: PageRecord, waits_for: Option<WaitsFor>) {
         self.recorded(&page);
         let Some(tile) = self.tiles.get_mut(&page.span.after).filter(|_| !page.done) else {
             return;
@@ -204,16 +215,30 @@ impl Progress {
     /// Calls the pages set aside of which not all providers are among these.
     pub fn call_but_for(&mut self, away: &[SendPlatform]) {
         for aside in self.set_aside() {
-            aside.is_called = !aside.waits_for.iter().all(|provider| away.contains(provider));
+            let mut waits_for = aside.waits_for.providers.iter();
+            aside.is_called = !waits_for.all(|provider| away.contains(provider));
         }
     }
 
-    /// Calls one page that waits for this provider, so that somebody asks whether it is back.
-    pub fn call_one_for(&mut self, provider: SendPlatform) {
-        let first = self.set_aside().find(|aside| aside.waits_for.contains(&provider));
-        if let Some(aside) = first {
+    /// Calls one page that waits for this provider, so that somebody asks whether it is back; another than
+    /// the last, where there is one. Whether there is a page to call.
+    pub fn call_one_for(&mut self, provider: SendPlatform) -> bool {
+        let last = self.asked_with;
+        let waits = |tile: &Tile| {
+            tile.aside().is_some_and(|aside| aside.waits_for.providers.contains(&provider))
+        };
+        let waiting = || self.tiles.iter().filter(|(_, tile)| waits(tile)).map(|(after, _)| *after);
+        let Some(next) = waiting().find(|after| Some(*after) > last).or_else(|| waiting().next())
+        else {
+            return false;
+        };
+        self.asked_with = Some(next);
+        if let Some(TileState::CutShort(_, Some(aside))) =
+            self.tiles.get_mut(&next).map(|tile| &mut tile.state)
+        {
             aside.is_called = true;
         }
+        true
     }
 
     /// How many pages are set aside, the called ones among them.
@@ -322,10 +347,10 @@ mod tests {
     #[test]
     fn pages_recorded_out_of_turn_move_the_cursor_when_the_gap_closes() {
         let mut progress = Progress::resume(shard(30), vec![]);
-        assert_eq!(progress.next(), Some(span(0, 30)));
+        assert_eq!(progress.next(true), Some(span(0, 30)));
         progress.begin(span(0, 10));
         progress.begin(span(10, 20));
-        assert_eq!(progress.next(), Some(span(20, 30)));
+        assert_eq!(progress.next(true), Some(span(20, 30)));
         progress.recorded(&page(10, 20, &[15], true));
         assert_eq!((progress.cursor(), progress.is_done()), (Position(0), false));
         progress.recorded(&page(0, 10, &[5, 6], true));
@@ -355,12 +380,12 @@ mod tests {
         stored.tally.accepted.ios = 3;
         let open = vec![page(0, 10, &[1, 2], false), page(20, 30, &[25], true)];
         let mut progress = Progress::resume(stored, open);
-        assert_eq!(progress.next(), Some(span(0, 10)));
+        assert_eq!(progress.next(true), Some(span(0, 10)));
         let carried = progress.begin(span(0, 10));
-        assert_eq!(carried.len(), 2);
-        assert_eq!(progress.next(), Some(span(10, 20)));
+        assert_eq!(carried.0.len(), 2);
+        assert_eq!(progress.next(true), Some(span(10, 20)));
         progress.begin(span(10, 20));
-        assert_eq!(progress.next(), None);
+        assert_eq!(progress.next(true), None);
         progress.recorded(&page(10, 20, &[], true));
         progress.recorded(&page(0, 10, &[1, 2, 3], true));
         assert!(progress.is_done());
@@ -372,8 +397,8 @@ mod tests {
         let open = vec![page(0, 4, &[1], true), page(4, 10, &[5, 6], true)];
         let mut progress = Progress::resume(shard(10), open);
         assert!(!progress.is_done(), "only a record ends a shard in the ledger");
-        assert_eq!((progress.cursor(), progress.next()), (Position(4), Some(span(4, 10))));
-        assert_eq!(progress.begin(span(4, 10)).len(), 2, "nobody in it is sent to again");
+        assert_eq!((progress.cursor(), progress.next(true)), (Position(4), Some(span(4, 10))));
+        assert_eq!(progress.begin(span(4, 10)).0.len(), 2, "nobody in it is sent to again");
         assert!(progress.checkpoint_with(&page(4, 10, &[5, 6], true)).done);
     }
 
@@ -386,7 +411,7 @@ mod tests {
         let [before, within] = stale;
         let open = vec![before, page(10, 20, &[16], true), within];
         let mut progress = Progress::resume(stored, open);
-        assert_eq!((progress.cursor(), progress.next()), (Position(20), Some(span(20, 30))));
+        assert_eq!((progress.cursor(), progress.next(true)), (Position(20), Some(span(20, 30))));
         progress.begin(span(20, 30));
         progress.recorded(&page(20, 30, &[21], true));
         assert!(progress.is_done());
@@ -397,9 +422,9 @@ mod tests {
         let mut stored = shard(10);
         stored.tally.accepted.ios = 2;
         let mut progress = Progress::resume(stored, vec![page(0, 10, &[2, 8], false)]);
-        assert_eq!(progress.begin(span(0, 5)).len(), 1);
-        assert_eq!(progress.next(), Some(span(5, 10)));
-        assert_eq!(progress.begin(span(5, 10)).len(), 1);
+        assert_eq!(progress.begin(span(0, 5)).0.len(), 1);
+        assert_eq!(progress.next(true), Some(span(5, 10)));
+        assert_eq!(progress.begin(span(5, 10)).0.len(), 1);
         progress.recorded(&page(0, 5, &[1, 2], true));
         progress.recorded(&page(5, 10, &[8, 9], true));
         assert_eq!(progress.shard.tally.accepted.ios, 4);
@@ -408,8 +433,8 @@ mod tests {
 
     const AWAY: [SendPlatform; 1] = [SendPlatform::Fcm];
 
-    fn fcm() -> Option<Arc<[SendPlatform]>> {
-        Some(AWAY.into())
+    fn fcm() -> Option<WaitsFor> {
+        Some(WaitsFor { providers: AWAY.into(), tried: [(Position(3), 2)].into() })
     }
 
     #[test]
@@ -425,17 +450,17 @@ mod tests {
         let mut progress = Progress::resume(shard(20), vec![]);
         progress.begin(span(0, 10));
         progress.left(page(0, 10, &[2], false), fcm());
-        assert_eq!((progress.next(), progress.has_untried()), (Some(span(10, 20)), true));
+        assert_eq!((progress.next(true), progress.has_untried()), (Some(span(10, 20)), true));
         progress.begin(span(10, 20));
         progress.recorded(&page(10, 20, &[15], true));
-        assert_eq!((progress.next(), progress.has_untried()), (None, false));
+        assert_eq!((progress.next(true), progress.has_untried()), (None, false));
         assert!(!progress.is_done());
         assert_eq!((progress.pages_aside(), progress.weight_aside()), (1, 1 + PAGE_WEIGHT));
         progress.call_but_for(&AWAY);
-        assert_eq!(progress.next(), None);
+        assert_eq!(progress.next(true), None);
         progress.call_but_for(&[]);
-        assert_eq!(progress.next(), Some(span(0, 10)));
-        assert_eq!(progress.begin(span(0, 10)).len(), 1, "what it had is kept");
+        assert_eq!(progress.next(true), Some(span(0, 10)));
+        assert_eq!(progress.begin(span(0, 10)).0.len(), 1, "what it had is kept");
         progress.recorded(&page(0, 10, &[2, 3], true));
         assert!(progress.is_done());
         assert_eq!(progress.shard.tally.accepted.ios, 3);
@@ -448,12 +473,27 @@ mod tests {
             progress.begin(span(after, after + 10));
             progress.left(page(after, after + 10, &[], false), fcm());
         }
-        progress.call_one_for(SendPlatform::Apns);
-        assert_eq!(progress.next(), None, "none waits for that one");
-        progress.call_one_for(SendPlatform::Fcm);
-        assert_eq!(progress.next(), Some(span(0, 10)));
-        progress.begin(span(0, 10));
-        assert_eq!(progress.next(), None);
+        assert!(!progress.call_one_for(SendPlatform::Apns), "none waits for that one");
+        assert_eq!(progress.next(true), None);
+        for after in [0, 10, 0] {
+            assert!(progress.call_one_for(SendPlatform::Fcm));
+            let span = span(after, after + 10);
+            assert_eq!(progress.next(false), Some(span));
+            let (_, tried) = progress.begin(span);
+            assert_eq!(&*tried, &[(Position(3), 2)], "no try is forgotten");
+            assert_eq!(progress.next(true), None);
+            progress.left(page(after, after + 10, &[], false), fcm());
+        }
+    }
+
+    #[test]
+    fn what_was_never_gone_over_is_passed_over_while_nothing_can_be_sent() {
+        let mut progress = Progress::resume(shard(30), vec![page(5, 10, &[7], false)]);
+        progress.begin(span(10, 20));
+        progress.left(page(10, 20, &[], false), fcm());
+        assert_eq!((progress.next(false), progress.next(true)), (None, Some(span(0, 5))));
+        progress.call_but_for(&[]);
+        assert_eq!(progress.next(false), Some(span(10, 20)));
     }
 
     #[test]
@@ -461,11 +501,12 @@ mod tests {
         let mut progress = Progress::resume(shard(10), vec![]);
         progress.begin(span(0, 10));
         let both = [SendPlatform::Fcm, SendPlatform::Email];
-        progress.left(page(0, 10, &[], false), Some(both.into()));
+        let waits_for = WaitsFor { providers: both.into(), tried: [].into() };
+        progress.left(page(0, 10, &[], false), Some(waits_for));
         progress.call_but_for(&both);
-        assert_eq!(progress.next(), None);
+        assert_eq!(progress.next(true), None);
         progress.call_but_for(&AWAY);
-        assert_eq!(progress.next(), Some(span(0, 10)));
+        assert_eq!(progress.next(true), Some(span(0, 10)));
     }
 
     #[test]
@@ -473,6 +514,6 @@ mod tests {
         let mut progress = Progress::resume(shard(10), vec![]);
         progress.begin(span(0, 10));
         progress.left(page(0, 10, &[1], false), None);
-        assert_eq!((progress.next(), progress.has_untried()), (Some(span(0, 10)), true));
+        assert_eq!((progress.next(true), progress.has_untried()), (Some(span(0, 10)), true));
     }
 }

@@ -133,15 +133,22 @@ impl Announcements {
             device_platform: None,
             edit: marked(&[MARK, MAIL_MARK]),
         };
-        let search = DeviceSearch {
-            conditions: Some(ClauseSpec::leaf(MAIL_MARK, "bool_eq", true)),
-            size: MAX_LIST,
-            ..DeviceSearch::default()
-        };
-        for device in self.devices.search(app, search, now).await?.items {
-            let is_kept = addresses.iter().any(|kept| device.push_token.as_ref() == Some(kept));
-            if !is_kept && device.send_platform == SendPlatform::Email {
-                self.devices.remove(app, &device.external_id).await?;
+        let mut after = None;
+        loop {
+            let search = DeviceSearch {
+                conditions: Some(ClauseSpec::leaf(MAIL_MARK, "bool_eq", true)),
+                size: MAX_LIST,
+                after,
+                ..DeviceSearch::default()
+            };
+            let found = self.devices.search(app, search, now).await?.items;
+            let Some(last) = found.last() else { break };
+            after = Some(last.id);
+            for device in found {
+                let is_kept = addresses.iter().any(|kept| device.push_token.as_ref() == Some(kept));
+                if !is_kept && device.send_platform == SendPlatform::Email {
+                    self.devices.remove(app, &device.external_id).await?;
+                }
             }
         }
         for address in addresses {

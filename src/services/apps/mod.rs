@@ -27,7 +27,7 @@ use self::{
     record::{APPS, AppRecord},
 };
 use super::{
-    Notifications,
+    Audit, Notifications,
     credentials::{Credentials, Sealer},
     keys::{StoredKeys, new_app_key},
 };
@@ -50,6 +50,7 @@ pub struct Apps {
     stores: Stores,
     engine: EngineHandle,
     notifications: Notifications,
+    audit: Audit,
     configured: Arc<Vec<AppSettings>>,
     /// The app whose devices are reached by e-mail, if any are.
     mail_app: Option<AppName>,
@@ -97,6 +98,7 @@ impl Apps {
         stores: Stores,
         engine: EngineHandle,
         notifications: Notifications,
+        audit: Audit,
         taken_up: TakenUp,
         settings: &Settings,
     ) -> Self {
@@ -106,6 +108,7 @@ impl Apps {
             stores,
             engine,
             notifications,
+            audit,
             mail_app: by_mail.map(|app| AppName::new(&app.name)),
             configured: Arc::new(configured),
             sealer: follow::sealer(settings).map(Arc::new),
@@ -166,6 +169,7 @@ impl Apps {
         let record = AppRecord {
             created_at: now,
             removed_at: None,
+            removal: None,
             cleared_at: None,
             key: key.clone(),
             credentials,

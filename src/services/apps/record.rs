@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    domain::{Error, Result, app::Scope, ids::AppName, timestamp::Timestamp},
+    domain::{Error, Result, app::Scope, audit::AuditEntry, ids::AppName, timestamp::Timestamp},
     services::credentials::Credentials,
     storage::{Document, Drawer},
 };
@@ -22,6 +22,9 @@ pub struct AppRecord {
     /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,
+    /// What the audit log is to say of its removal: who removed it is known to whoever finishes that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<AuditEntry>,
     /// When nothing was left of it but its name and what it sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleared_at: Option<Timestamp>,

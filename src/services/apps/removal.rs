@@ -1,7 +1,8 @@
 //! Removing stored apps. The record is marked first: from then on nobody can call for the app. Then what
 //! it leaves is cleared, and the record says when that is done. Every step can be taken twice, by several
 //! nodes at once too, so a removal that was cut short is gone on with: by whoever asks for it again, by
-//! a node that starts, and by one that has seen it unfinished for long.
+//! a node that starts, and by one that has seen it unfinished for long. The record keeps the entry of the
+//! audit log too, which is therefore written whoever finishes the removal.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
@@ -17,8 +19,14 @@ use super::{
     unknown,
 };
 use crate::{
-    domain::{Error, ErrorKind, Result, ids::AppName, notification::Status, timestamp::Timestamp},
-    services::{credentials::Credentials, devices},
+    domain::{
+        Error, ErrorKind, Result,
+        audit::{Action, Actor, AuditEntry, Deed, Doer},
+        ids::AppName,
+        notification::Status,
+        timestamp::Timestamp,
+    },
+    services::{credentials::Credentials, devices, notifications::Moved},
     settings::Settings,
     storage::{NotificationQuery, Stores},
 };
@@ -38,12 +46,14 @@ impl Apps {
     /// Removes a stored app: its keys and credentials end, what it is sending is withdrawn, and its
     /// devices are removed. Its name stays taken, since what it sent is kept. Of an app whose removal was
     /// cut short, goes on with it.
-    pub async fn remove(&self, app: &AppName, now: Timestamp) -> Result<()> {
+    pub async fn remove(&self, app: &AppName, by: Doer, now: Timestamp) -> Result<()> {
+        let removal = self.audit.entry(deleted(app, by.actor), by.address);
         self.change_record(app, now, |record| {
             if record.cleared_at.is_some() {
                 return Err(unknown(app));
             }
             record.removed_at.get_or_insert(now);
+            record.removal.get_or_insert_with(|| removal.clone());
             record.credentials = Credentials::default();
             Ok(())
         })
@@ -75,9 +85,20 @@ impl Apps {
 
     /// Nobody can call for the app any more, and nothing more is sent.
     async fn end_calls(&self, app: &AppName, now: Timestamp) -> Result<()> {
+        let removal = self.removal_of(app, now).await?;
+        if let Some(entry) = &removal {
+            self.audit.keep(entry.clone()).await?;
+        }
         self.remove_keys(app).await?;
         self.follow().await?;
-        self.withdraw_all(app, now).await
+        self.withdraw_all(app, removal.as_ref(), now).await
+    }
+
+    /// The entry of an app's removal; none where it was begun before the record kept it.
+    async fn removal_of(&self, app: &AppName, now: Timestamp) -> Result<Option<AuditEntry>> {
+        let found = self.stores.documents.get(&APPS, app.as_str(), now).await?;
+        let record: AppRecord = record::read(&found.ok_or_else(|| unknown(app))?)?;
+        Ok(record.removal)
     }
 
     /// Removes the devices, and notes that nothing is left; false where this node is at it already.
@@ -93,8 +114,13 @@ impl Apps {
         Ok(true)
     }
 
-    /// Withdraws everything that is or would be sent.
-    async fn withdraw_all(&self, app: &AppName, now: Timestamp) -> Result<()> {
+    /// Withdraws everything that is or would be sent, in the name of whoever removes the app.
+    async fn withdraw_all(
+        &self,
+        app: &AppName,
+        removal: Option<&AuditEntry>,
+        now: Timestamp,
+    ) -> Result<()> {
         let statuses = vec![Status::Launched, Status::Queued, Status::Paused, Status::Error];
         let query =
             NotificationQuery { statuses, size: WITHDRAWN_AT_ONCE, ..NotificationQuery::default() };
@@ -106,7 +132,7 @@ impl Apps {
                 match withdrawn {
                     // It ended by itself in between.
                     Err(error) if *error.kind() == ErrorKind::Conflict => {}
-                    withdrawn => drop(withdrawn?),
+                    withdrawn => self.note_withdrawn(app, &withdrawn?, removal).await,
                 }
             }
             if found.len() < WITHDRAWN_AT_ONCE {
@@ -114,6 +140,23 @@ impl Apps {
             }
         }
     }
+
+    async fn note_withdrawn(&self, app: &AppName, moved: &Moved, removal: Option<&AuditEntry>) {
+        let Some(removal) = removal.filter(|_| moved.is_new()) else { return };
+        let deed = Deed {
+            app: Some(app.clone()),
+            actor: removal.deed.actor.clone(),
+            action: moved.action(),
+            target: Some(moved.view.notification.uuid.to_string()),
+            details: moved.details(),
+        };
+        self.audit.record(deed, removal.address.clone()).await;
+    }
+}
+
+fn deleted(app: &AppName, actor: Actor) -> Deed {
+    let target = Some(app.to_string());
+    Deed { app: Some(app.clone()), actor, action: Action::AppDeleted, target, details: json!({}) }
 }
 
 /// Refuses a configuration that names an app as one that was removed: what that one sent is kept, and would

@@ -39,16 +39,26 @@ impl Audit {
         Self { stores, kept_for: Duration::from_secs(days * 86_400) }
     }
 
+    /// An entry of now, for whoever keeps it later or more than once.
+    pub fn entry(&self, deed: Deed, address: Option<String>) -> AuditEntry {
+        let at = Timestamp::now();
+        AuditEntry { id: name(at), at, deed, address }
+    }
+
+    /// Keeps an entry; one that was kept before changes nothing.
+    pub async fn keep(&self, entry: AuditEntry) -> Result<()> {
+        let expires_at = entry.at.plus(self.kept_for);
+        self.stores.audit.keep(entry, Some(expires_at)).await
+    }
+
     /// Records what was done, and from which address. It is done, so this cannot fail; what could not be
     /// recorded is logged.
     pub async fn record(&self, deed: Deed, address: Option<String>) {
-        let at = Timestamp::now();
-        let entry = AuditEntry { id: name(at), at, deed, address };
-        let (log, expires_at) = (self.stores.audit.clone(), entry.at.plus(self.kept_for));
+        let (audit, entry) = (self.clone(), self.entry(deed, address));
         // On a task of its own: a store's call must not be dropped half-way.
         let kept = tokio::spawn(async move {
             let (action, target) = (entry.deed.action.name(), entry.deed.target.clone());
-            if let Err(error) = log.keep(entry, Some(expires_at)).await {
+            if let Err(error) = audit.keep(entry).await {
                 tracing::error!(action, target, %error, "failed to keep an entry of the audit log");
             }
         });

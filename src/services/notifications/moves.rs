@@ -4,6 +4,8 @@
 //! else it is decided again. The engine is told after the write: a start by a nudge, a stop by
 //! `halt`, which returns when no new push begins.
 
+use serde_json::{Value, json};
+
 use super::{NotificationView, Notifications, Seen, content::check_rate, view};
 use crate::{
     domain::{
@@ -50,11 +52,6 @@ impl Moved {
         self.before != self.view.notification.status
     }
 
-    /// The state it was in.
-    pub fn was(&self) -> Status {
-        self.before
-    }
-
     /// What was done to it, for the audit log.
     pub fn action(&self) -> Action {
         match (self.before, self.view.notification.status) {
@@ -64,6 +61,18 @@ impl Moved {
             (Status::Paused | Status::Error, _) => Action::NotificationResumed,
             _ => Action::NotificationLaunched,
         }
+    }
+
+    /// What else the audit log says of it.
+    pub fn details(&self) -> Value {
+        let notification = &self.view.notification;
+        let scheduled_at = notification.scheduled_at.map(Timestamp::to_rfc3339);
+        let (status, was) = (notification.status.name(), self.before.name());
+        let mut details = json!({ "status": status, "was": was, "scheduled_at": scheduled_at });
+        if notification.launched_at.is_some() {
+            details["settled"] = self.view.tally.settled().into();
+        }
+        details
     }
 }
 

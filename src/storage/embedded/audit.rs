@@ -18,7 +18,7 @@ use crate::{
 const SWEPT: u32 = 16;
 
 const KEEP: &str = "INSERT INTO audit (id, app, action, target, body, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?)";
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
 const SWEEP: &str = "DELETE FROM audit WHERE id IN
     (SELECT id FROM audit WHERE expires_at <= ? LIMIT ?)";
 

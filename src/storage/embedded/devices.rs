@@ -94,7 +94,9 @@ impl DeviceStore for Embedded {
                 None => None,
             };
             let (total, ids) = pick(&index.read(), app, &query, named);
-            Ok(Found { total, items: get_all(connection, Some(app), ids)? })
+            let mut answered = 0;
+            let takes = |device: &Device| query.takes(&mut answered, device);
+            Ok(Found { total, items: get_while(connection, Some(app), ids, takes)? })
         };
         self.inner.readers.read(question).await
     }
@@ -177,14 +179,28 @@ fn get_holders(connection: &Connection, app: u32, tokens: &[String]) -> Result<V
 }
 
 fn get_all(connection: &Connection, app: Option<u32>, ids: Vec<u32>) -> Result<Vec<Device>> {
+    get_while(connection, app, ids, |_| true)
+}
+
+/// Those before the first that `takes` refuses.
+fn get_while(
+    connection: &Connection,
+    app: Option<u32>,
+    ids: Vec<u32>,
+    mut takes: impl FnMut(&Device) -> bool,
+) -> Result<Vec<Device>> {
     const DOING: &str = "read devices";
     let sql = format!("SELECT {COLUMNS} FROM devices WHERE id = ?1 AND (?2 IS NULL OR app = ?2)");
     let mut statement = connection.prepare_cached(&sql).or_failed(DOING)?;
-    let mut devices = Vec::with_capacity(ids.len());
+    let mut devices = Vec::new();
     for id in ids {
         let mut rows = statement.query(params![id, app]).or_failed(DOING)?;
         if let Some(row) = rows.next().or_failed(DOING)? {
-            devices.push(read_device(row)?);
+            let device = read_device(row)?;
+            if !takes(&device) {
+                break;
+            }
+            devices.push(device);
         }
     }
     Ok(devices)

@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document as Row, doc};
 
 use super::{
     Mongo,
-    failure::{OrFailed, corrupt},
+    failure::{OrFailed, corrupt, is_duplicate},
     schema::AUDIT,
 };
 use crate::{
@@ -20,8 +20,10 @@ impl AuditStore for Mongo {
     async fn keep(&self, entry: AuditEntry, expires_at: Option<Timestamp>) -> Result<()> {
         let row = row(&entry, expires_at)?;
         self.run(|core| async move {
-            let kept = core.documents(AUDIT).insert_one(row).await;
-            kept.map(drop).or_failed("keep an audit entry")
+            match core.documents(AUDIT).insert_one(row).await {
+                Err(error) if is_duplicate(&error) => Ok(()),
+                kept => kept.map(drop).or_failed("keep an audit entry"),
+            }
         })
         .await
     }

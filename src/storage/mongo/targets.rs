@@ -38,6 +38,8 @@ const DOING: &str = "read a page of devices";
 const BATCH: usize = 2000;
 /// Most streams kept open.
 const KEPT: usize = 256;
+/// How long what was read ahead holds: devices may be deleted meanwhile, or get another token.
+const FRESH: Duration = Duration::from_secs(2);
 /// How long a stream that nobody asks stays open.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -50,6 +52,8 @@ struct Stream {
     /// None when all is read.
     cursor: Option<RawBatchCursor>,
     used: Instant,
+    /// When the last batch was read.
+    read_at: Instant,
 }
 
 /// The streams that are open between pages.
@@ -59,7 +63,10 @@ pub(super) struct Streams(Mutex<HashMap<ShardKey, Stream>>);
 impl Streams {
     fn take(&self, shard: ShardKey, span: Span) -> Option<Stream> {
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |stream: &Stream| stream.at == span.after && stream.upto == span.upto;
+        let fits = |stream: &Stream| {
+            let is_fresh = stream.buffer.is_empty() || stream.read_at.elapsed() < FRESH;
+            is_fresh && stream.at == span.after && stream.upto == span.upto
+        };
         streams.remove(&shard).filter(fits)
     }
 
@@ -144,7 +151,8 @@ impl Stream {
             .await?;
         let (at, upto) = (span.after, span.upto);
         let buffer = VecDeque::new();
-        Ok(Self { at, upto, buffer, cursor: Some(cursor), used: Instant::now() })
+        let now = Instant::now();
+        Ok(Self { at, upto, buffer, cursor: Some(cursor), used: now, read_at: now })
     }
 
     /// Reads until a page of `limit` is there, or all is read. The inner error is the database's.
@@ -160,6 +168,7 @@ impl Stream {
                 Some(Err(error)) => return Ok(Err(error)),
                 Some(Ok(batch)) => batch,
             };
+            self.read_at = Instant::now();
             let rows = match batch.doc_slices() {
                 Ok(rows) => rows,
                 Err(error) => return Ok(Err(error)),
@@ -235,4 +244,38 @@ fn read(row: &RawDocument, failed: Option<&[(u64, Reason)]>) -> Option<Target> {
         unreachable: Unreachable::of(token.is_some(), pruned, provider),
         failed_before: before,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{DeviceId, NotificationId};
+
+    #[test]
+    fn what_was_read_ahead_long_ago_is_read_again() {
+        let shard =
+            ShardKey { notification: NotificationId(uuid::Uuid::nil()), round: 0, index: 0 };
+        let target = Target {
+            device: DeviceId(2),
+            position: Position(2),
+            platform: DevicePlatform::Unknown,
+            provider: SendPlatform::Fcm,
+            token: "token".into(),
+            registered_at: Timestamp(0),
+            unreachable: None,
+            failed_before: None,
+        };
+        let (streams, now) = (Streams::default(), Instant::now());
+        let span = Span { after: Position(1), upto: Position(9) };
+        let goes_on = |buffer: &[Target], read_at| {
+            let buffer = buffer.iter().cloned().collect();
+            let (at, upto) = (span.after, span.upto);
+            streams.keep(shard, Stream { at, upto, buffer, cursor: None, used: now, read_at });
+            streams.take(shard, span).is_some()
+        };
+        let long_ago = now.checked_sub(2 * FRESH).expect("the clock began before");
+        assert!(goes_on(std::slice::from_ref(&target), now));
+        assert!(!goes_on(std::slice::from_ref(&target), long_ago));
+        assert!(goes_on(&[], long_ago), "the next batch is new");
+    }
 }

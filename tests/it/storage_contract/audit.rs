@@ -45,6 +45,7 @@ pub async fn entries_are_listed_newest_first_and_filtered(backend: &impl Backend
     for entry in [2, 0, 3, 1].map(|index: usize| entries[index].clone()) {
         stores.audit.keep(entry, None).await.expect("kept");
     }
+    stores.audit.keep(entries[0].clone(), None).await.expect("kept again, once");
     let all = || AuditQuery { size: 10, ..AuditQuery::default() };
     let of = |total: u64, ids: &[&str]| (total, ids.iter().map(ToString::to_string).collect());
     assert_eq!(ids(&stores, all()).await, of(4, &["4", "3", "2", "1"]));

@@ -242,6 +242,22 @@ pub async fn search_pages_in_a_stable_order(backend: &impl Backend) {
     assert_eq!(found.iter().map(|device| device.id.0).collect::<Vec<_>>(), [2, 9]);
 }
 
+pub async fn a_search_answers_so_many_bytes(backend: &impl Backend) {
+    let store = backend.open().await.devices;
+    let mut size = 0;
+    for name in ["a", "b", "c", "d"] {
+        let device = put(&*store, with_property(ios(name), "k", text(&"x".repeat(1000)))).await;
+        size = device.answered_bytes();
+    }
+    assert!(size > 1000);
+    let within = |max_bytes| DeviceQuery { max_bytes: Some(max_bytes), ..everyone(3) };
+    assert_eq!(numbers(&*store, &within(2 * size)).await, (4, vec![1, 2]));
+    assert_eq!(numbers(&*store, &within(9 * size)).await, (4, vec![1, 2, 3]));
+    assert_eq!(numbers(&*store, &within(1)).await, (4, vec![1]), "one, or nobody came past it");
+    let on = DeviceQuery { after: Some(DeviceId(2)), ..within(2 * size) };
+    assert_eq!(numbers(&*store, &on).await, (4, vec![3, 4]));
+}
+
 pub async fn counts_say_who_can_be_reached(backend: &impl Backend) {
     let store = backend.open().await.devices;
     let bare = Registration { send_platform: None, device_platform: None, ..ios("bare") };

@@ -43,7 +43,7 @@ fn begun(operation: Operation) -> Operation {
 fn explanation() -> Value {
     let leaf = json!({
         "path": "conditions.conditions[0]", "matches": true, "key": "age", "operator": "int_gte",
-        "value": 18, "actual": 30,
+        "value": 18, "actual": 30, "actual_more": 0,
     });
     let clause = json!({
         "path": "conditions", "matches": true, "join_type": "AND", "conditions": [leaf],

@@ -112,7 +112,8 @@ fn many() -> Vec<Operation> {
             .takes(Shape::of::<BulkBody>(json!({"devices": [registration()]})))
             .answers("A row for each, in their order.", super::list::<BulkRow>(rows)),
         post("/devices/-/:search", "search_devices", "Finds devices")
-            .about("In the order of their numbers.")
+            .about("In the order of their numbers. An answer holds about 8 MB at most, so it may have fewer devices \
+                than `size` and yet not be the last: go on after the last `id` until nothing is answered.")
             .scope("read")
             .may_take(Shape::of::<SearchBody>(json!({"conditions": example_conditions(), "size": 100}))
                 .knowing::<Conditions>())

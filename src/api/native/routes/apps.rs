@@ -51,8 +51,8 @@ pub async fn create(caller: Caller, state: Data<ApiState>, body: Body<AppBody>) 
 pub async fn remove(caller: Caller, state: Data<ApiState>, name: Parts<String>) -> Answer {
     caller.must_be_operator()?;
     let app = caller.own(&name.0)?;
-    state.services.apps.remove(&app, Timestamp::now()).await?;
-    note(&caller, &app, Action::AppDeleted, None, json!({})).await;
+    // The entry of the audit log is written with the removal, which others may have to finish.
+    state.services.apps.remove(&app, caller.doer(), Timestamp::now()).await?;
     Ok(answer::done())
 }
 

@@ -213,16 +213,8 @@ fn platform(params: &mut Params) -> Result<Option<DevicePlatform>, Error> {
 
 /// Records a move, and shows what was moved. A launch that is asked for again with its key is none.
 async fn moved(caller: &Caller<Send>, moved: Moved) -> Answer {
-    let notification = &moved.view.notification;
     if moved.is_new() {
-        let scheduled_at = notification.scheduled_at.map(Timestamp::to_rfc3339);
-        let (status, was) = (notification.status.name(), moved.was());
-        let mut details =
-            json!({ "status": status, "was": was.name(), "scheduled_at": scheduled_at });
-        if notification.launched_at.is_some() {
-            details["settled"] = moved.view.tally.settled().into();
-        }
-        caller.note(moved.action(), notification.uuid, details).await;
+        caller.note(moved.action(), moved.view.notification.uuid, moved.details()).await;
     }
     shown(&moved.view)
 }

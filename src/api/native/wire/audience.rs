@@ -104,6 +104,7 @@ enum PartJson<'a> {
         operator: Option<&'a str>,
         value: &'a Value,
         actual: Option<&'a PropertyValue>,
+        actual_more: usize,
     },
 }
 
@@ -115,11 +116,12 @@ impl<'a> NodeJson<'a> {
                 let children = asked.zip(children).map(|(spec, child)| Self::new(spec, child));
                 PartJson::Branch { join_type: *join, conditions: children.collect() }
             }
-            Part::Leaf(actual) => PartJson::Leaf {
+            Part::Leaf(seen) => PartJson::Leaf {
                 key: spec.key.as_deref(),
                 operator: spec.operator.as_deref(),
                 value: &spec.value,
-                actual: actual.as_ref(),
+                actual: seen.as_ref().map(|seen| &seen.value),
+                actual_more: seen.as_ref().map_or(0, |seen| seen.more),
             },
         };
         Self { path: &explanation.path, matches: explanation.matches, part }

@@ -307,7 +307,14 @@ impl PartialSchema for NodeSchema {
         let own = AnyOfBuilder::new()
             .item(ObjectBuilder::new().schema_type(Type::Null))
             .item(Ref::from_schema_name(PropertyValueSchema::name()))
-            .description(Some("The device's own value."));
+            .description(Some(
+                "The device's own value: of a text at most 200 characters and `…`, of a list at most 5 \
+                 elements, those that satisfy the comparison first where it has more.",
+            ));
+        let more = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0))
+            .description(Some("How many further elements a list has."));
         let leaf = said()
             .property("key", text_or_null("What it looks at."))
             .required("key")
@@ -316,7 +323,9 @@ impl PartialSchema for NodeSchema {
             .property("value", value())
             .required("value")
             .property("actual", own)
-            .required("actual");
+            .required("actual")
+            .property("actual_more", more)
+            .required("actual_more");
         AnyOfBuilder::new().item(branch).item(leaf).into()
     }
 }

@@ -17,6 +17,10 @@ use crate::domain::{
 const DEVICES: u64 = 40;
 const AWAY: [SendPlatform; 1] = [SendPlatform::Fcm];
 
+fn waits_for_fcm() -> WaitsFor {
+    WaitsFor { providers: AWAY.into(), tried: [].into() }
+}
+
 /// What happens next. Numbers choose among what there is.
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -70,12 +74,12 @@ impl World {
     }
 
     fn begin(&mut self, most: u64) {
-        let Some(span) = self.progress.next() else { return };
+        let Some(span) = self.progress.next(true) else { return };
         // What was cut short is read whole.
         let whole = self.progress.is_cut_short(span);
         let upto = if whole { span.upto.0 } else { span.upto.0.min(span.after.0 + most) };
         let span = Span { upto: Position(upto), ..span };
-        let carried = self.progress.begin(span);
+        let (carried, _) = self.progress.begin(span);
         let settled: BTreeSet<u64> = carried.iter().map(|entry| entry.position.0).collect();
         assert!(settled.iter().all(|at| (span.after.0 + 1..=upto).contains(at)));
         self.in_flight.push((span, settled));
@@ -92,7 +96,7 @@ impl World {
     }
 
     /// The ledger takes a page and its checkpoint, which is what the account then says of itself.
-    fn record(&mut self, page: usize, over: bool, waits_for: Option<Arc<[SendPlatform]>>) {
+    fn record(&mut self, page: usize, over: bool, waits_for: Option<WaitsFor>) {
         let Some((span, settled)) = self.in_flight.get(page) else { return };
         let (span, many) = (*span, settled.len() as u64);
         let entries = settled.iter().map(|at| PageEntry {
@@ -132,10 +136,10 @@ impl World {
             Event::Begin(most) => self.begin(most),
             Event::Settle(page, many) => self.settle(page, many),
             Event::Save(page) => self.record(page, false, None),
-            Event::SetAside(page) => self.record(page, true, Some(AWAY.into())),
+            Event::SetAside(page) => self.record(page, true, Some(waits_for_fcm())),
             Event::Away => self.progress.call_but_for(&AWAY),
             Event::Back => self.progress.call_but_for(&[]),
-            Event::Ask => self.progress.call_one_for(SendPlatform::Fcm),
+            Event::Ask => _ = self.progress.call_one_for(SendPlatform::Fcm),
             Event::Crash => self.crash(),
         }
     }
@@ -163,7 +167,7 @@ proptest! {
         let mut world = World::new();
         for event in events {
             world.happen(event);
-            let handed_out = world.progress.next().is_some();
+            let handed_out = world.progress.next(true).is_some();
             prop_assert!(handed_out || !world.progress.has_untried());
         }
         world.finish();

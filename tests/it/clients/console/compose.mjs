@@ -2,6 +2,9 @@
 // not exist, what survives a reload, what leaving asks, and a launch whose answer is lost.
 
 import { api, inBrowser, is, picture, shows, showsNot, signIn, site, violations, visit } from "./browser.mjs";
+import { twoTabs } from "./compose_tabs.mjs";
+import { typing } from "./compose_typing.mjs";
+import { warnings } from "./compose_warnings.mjs";
 
 const TITLE = "Doors open at eight";
 
@@ -26,6 +29,12 @@ await inBrowser(async (open) => {
   await leaving(tab);
   await testing(tab);
   await launching(tab);
+  // What one leaves unsaved in a tab is not the next one's.
+  for (const walk of [typing, warnings, twoTabs]) {
+    const other = await open();
+    await signIn(other);
+    await walk(other);
+  }
 });
 
 /** What is missing is said where it is missing, and nothing is made. */

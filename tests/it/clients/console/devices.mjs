@@ -26,6 +26,24 @@ async function finding(tab) {
   await tab.getByRole("link", { name: "demo-7", exact: true }).waitFor();
   await tab.waitForFunction(() => document.querySelectorAll(".device-rows tbody tr").length === 1);
 
+  // A part of an alias is found among the aliases, and an id is compared whole, which is said.
+  await api("PUT", "/devices", { external_id: "phone-of-alice", alias: "mrs-alice7-smith", send_platform: "FCM", push_token: "alices", device_platform: "ANDROID" });
+  await shows(tab, "The whole id, exactly as it was registered.");
+  await tab.getByLabel("External id").fill("alice7");
+  await tab.keyboard.press("Enter");
+  await shows(tab, "No device has exactly this external id.");
+  await tab.getByRole("button", { name: "Search aliases for “alice7”" }).click();
+  await tab.getByRole("link", { name: "phone-of-alice", exact: true }).waitFor();
+  is((await tab.getByLabel("Find by").inputValue()) === "alias" && tab.url().includes("q=alice7"), tab.url());
+  await api("DELETE", "/devices/phone-of-alice");
+  await tab.getByLabel("Alias").fill("x".repeat(100_000));
+  await tab.keyboard.press("Enter");
+  await shows(tab, "No device matches.");
+  is(tab.url().length < 500, `an address of ${tab.url().length} characters`);
+  await tab.goto(`/console/devices?q=${"y".repeat(5000)}`);
+  await settled(tab);
+  is((await tab.getByLabel("External id").inputValue()).length === 256, "what the address asks for is not cut");
+
   // A property of its own type; what is found agrees with the API.
   await tab.getByLabel("Find by").selectOption("property");
   await tab.getByLabel("Property", { exact: true }).fill("age");
@@ -90,6 +108,23 @@ async function changing(tab) {
   await tab.getByLabel("Another tag").fill("tested");
   await tab.keyboard.press("Enter");
   await tab.getByRole("button", { name: "Remove the tag tested" }).waitFor();
+
+  // What is typed while a tag is saved is the next one; neither is lost.
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await tab.route((url) => url.pathname === "/devices/demo-3", async (route) => {
+    if (route.request().method() === "PATCH") await held;
+    await route.continue();
+  });
+  await tab.getByLabel("Another tag").pressSequentially("first");
+  await tab.keyboard.press("Enter");
+  await tab.getByLabel("Another tag").pressSequentially("second");
+  release();
+  await tab.getByRole("button", { name: "Remove the tag first" }).waitFor();
+  is((await tab.getByLabel("Another tag").inputValue()) === "second", "a saved tag took what was typed along");
+  await tab.keyboard.press("Enter");
+  await tab.getByRole("button", { name: "Remove the tag second" }).waitFor();
+  await tab.unrouteAll({ behavior: "wait" });
 
   // 20.0 is no whole number, and stays none.
   await tab.getByRole("region", { name: "Properties" }).getByRole("button", { name: "Add" }).click();

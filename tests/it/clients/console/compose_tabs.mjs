@@ -1,0 +1,70 @@
+// One draft in two tabs: what goes out is what was confirmed, and nobody's words are replaced unasked.
+
+import { api, is, visit } from "./browser.mjs";
+
+const body = (tab) => tab.getByRole("textbox", { name: "Text" });
+const elsewhere = (tab) => tab.getByRole("dialog", { name: "This draft was changed elsewhere" });
+const press = (within, name) => within.getByRole("button", { name, exact: true }).click();
+const stored = (uuid) => api("GET", `/notifications/${uuid}`);
+
+async function saves(tab, text) {
+  await body(tab).fill(text);
+  await press(tab, "Save draft");
+}
+
+/** Walks two tabs through it; the first is `a`. */
+export async function twoTabs(a) {
+  const { uuid } = await api("POST", "/notifications", { title: "Two tabs", body: "As it was" });
+  const b = await a.context().newPage();
+  a.expected.push(/status of 412/);
+  for (const tab of [a, b]) {
+    await visit(tab, `/campaigns/${uuid}/edit`);
+    await body(tab).waitFor();
+  }
+
+  // The second to save is asked.
+  await saves(b, "From B");
+  await b.getByText(/^Saved at/).waitFor({ state: "attached" });
+  await saves(a, "From A");
+  await elsewhere(a).getByText("From B").waitFor();
+  is((await stored(uuid)).body === "From B", "A's words replaced B's before anybody was asked");
+  await press(elsewhere(a), "Keep mine");
+  await a.getByText(/^Saved at/).waitFor({ state: "attached" });
+  is((await stored(uuid)).body === "From A", "A's words are not kept");
+
+  // B, whose own copy is unchanged, is told before it confirms what is not stored.
+  await press(b, "Launch");
+  await elsewhere(b).getByText("From A").waitFor();
+  is((await stored(uuid)).status === 0, "something was launched");
+  await press(elsewhere(b), "Load theirs");
+  await elsewhere(b).waitFor({ state: "hidden" });
+  await b.waitForFunction(() => document.querySelector("#compose-body")?.value === "From A");
+
+  // What survived a reload was written over the version of then.
+  await body(b).fill("Unsaved in B");
+  await saves(a, "Later from A");
+  await a.waitForFunction(() => document.querySelector(".foot-bar button")?.disabled);
+  await b.reload();
+  await b.getByText("did not save").waitFor();
+  await press(b, "Save draft");
+  await elsewhere(b).getByText("Later from A").waitFor();
+  await press(elsewhere(b), "Load theirs");
+  await b.waitForFunction(() => document.querySelector("#compose-body")?.value === "Later from A");
+
+  // And what is stored after the question was put is not what was confirmed.
+  await press(b, "Launch");
+  const question = b.getByRole("dialog", { name: "Launch this campaign?" });
+  await question.getByText("Later from A").waitFor();
+  await saves(a, "From A again");
+  await a.waitForFunction(() => document.querySelector(".foot-bar button")?.disabled);
+  await question.getByRole("button", { name: /^Launch to/ }).click();
+  await elsewhere(b).getByText("From A again").waitFor();
+  is((await stored(uuid)).status === 0, "what nobody confirmed was launched");
+  await press(elsewhere(b), "Keep mine");
+  await question.getByText("Later from A").waitFor();
+  await question.getByRole("button", { name: /^Launch to/ }).click();
+  await b.waitForURL(/\/campaigns\/[0-9a-f-]{36}$/);
+  const sent = await stored(uuid);
+  is(sent.body === "Later from A" && sent.status !== 0, JSON.stringify(sent));
+  await b.close();
+}
