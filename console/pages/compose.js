@@ -17,7 +17,7 @@ import { Reach } from './compose/reach.js';
 import { schedule } from './compose/schedule.js';
 
 /** `/campaigns/new`, `?from=UUID` for one that begins as a copy, and `/campaigns/:uuid/edit`. */
-export function page({ params, query, session, can }) {
+export function page({ params, query, session, feed, can }) {
   const title = params.uuid ? 'Edit a draft' : 'New campaign';
   if (!can('send')) return { title, element: empty('Your key may look at campaigns, but not write them.', h('a.button', { href: to('/campaigns') }, 'To the campaigns')) };
   if (!session.chosen) return { title, element: noApp(session) };
@@ -28,7 +28,7 @@ export function page({ params, query, session, can }) {
       const begun = await beginning(params.uuid, query.get('from'), session);
       if (held.gone) return;
       if (begun.status !== undefined) return element.replaceChildren(notEditable(params.uuid, begun.status));
-      held.writing = writing(begun, element, title, session);
+      held.writing = writing(begun, element, title, session, feed);
     } catch (error) {
       element.replaceChildren(trouble(error, show));
     }
@@ -65,9 +65,10 @@ const notEditable = (uuid, status) =>
     h('a', { href: to(`/campaigns/new?from=${uuid}`) }, 'Write a new one like it'));
 
 /** Puts the parts of the page together. */
-function writing({ form, options }, element, title, session) {
+function writing({ form, options }, element, title, session, feed) {
   const draft = new Draft(form, options);
   draft.app = session.chosen;
+  draft.providers = () => feed.status?.providers;
   const [sizes, reach] = [new PayloadSizes(draft), new Reach(draft)];
   const foot = actions(draft, reach);
   const view = (topics, make) => {

@@ -3,6 +3,7 @@
 import { h, drawn } from '../../lib/dom.js';
 import { ago, count, duration, number, sum } from '../../lib/format.js';
 import { providerName, unreachableName } from '../../lib/names.js';
+import { trouble } from '../../lib/outages.js';
 import { offsetName, said } from '../../lib/zones.js';
 import { audienceInWords } from '../../lib/audience/words.js';
 import { modal } from '../../parts/dialog.js';
@@ -53,6 +54,7 @@ function question(draft, counted, moment, state, submit, close) {
       !vain && [h('dt', null, 'When'), h('dd', null, when(moment, draft.form.schedule.zone))],
       notes(draft.form, reachable)),
     warning(draft.form, counted, reachable, moment),
+    moment === null && !draft.form.dry_run && away(draft, counted).map((said) => h('p.note.warn', null, said)),
     state.problem && h('p.note.bad', { role: 'alert' }, state.problem),
     h('div.row.end', null,
       h('button', { type: 'button', disabled: state.busy, autofocus: vain, onclick: () => close() }, vain ? 'Back to it' : 'Cancel'),
@@ -87,6 +89,12 @@ function warning({ audience, dry_run }, { total }, reachable, moment) {
   if (reachable === 0) return h('p.note.warn', null, nobody(total), moment !== null && ' Devices may come until then.');
   if (!audience && !dry_run) return h('p.note.warn', null, 'There are no conditions: it goes to every device of the app.');
   return null;
+}
+
+/** What is to be known of the providers that its devices are reached by. */
+function away(draft, { reachable }) {
+  const own = Object.entries(draft.providers() ?? {}).filter(([provider]) => reachable[provider] > 0);
+  return trouble(Object.fromEntries(own));
 }
 
 function nobody(total) {

@@ -99,6 +99,10 @@ async function asks(tab, uuid) {
   await tab.getByRole("button", { name: "Launch", exact: true }).click();
   await dialog.getByText("Its devices wait, and get the message when it is back.").waitFor();
   await dialog.getByRole("button", { name: "Cancel" }).click();
+  await visit(tab, `/campaigns/${site.draft}/edit`);
+  await tab.getByRole("button", { name: /^Launch/ }).click();
+  await dialog.getByText("Its devices wait, and get the message when it is back.").waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
 }
 
 async function returns(tab, uuid) {
