@@ -138,7 +138,7 @@ async fn a_removal_that_was_cut_short_is_finished_at_the_next_start() {
     let stores = open().await;
     assert_nothing_is_left(&stores, "half", campaign).await;
     assert_recorded(&stores, "half", campaign, "somebody").await;
-    assert_recorded(&stores, "whole", whole, "internal").await;
+    assert_recorded(&stores, "whole", whole, "internal.keys[0]").await;
     drop(stores);
 
     // Its name is nobody else's, in the configuration neither.
