@@ -25,6 +25,7 @@ use crate::{
 
 const WATCHERS: usize = 1000;
 const DEVICES: usize = 300_000;
+const CAMPAIGNS: usize = 6;
 /// How often the watchers' sockets are emptied.
 const READ_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -53,15 +54,19 @@ pub fn measure(plan: &Plan, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Runs one campaign; its pushes a second.
+/// Runs campaigns one after the other; their pushes a second. One alone is over too soon to tell.
 fn rate(api: &Api) -> Result<f64> {
-    let uuid = demo::create(api)?;
-    let begun = Instant::now();
-    launch_and_wait(api, &uuid)?;
-    let secs = begun.elapsed().as_secs_f64();
-    let shown = api.get(&format!("/notifications/{uuid}"))?;
-    let sent = shown["sent"].as_object().context("counts by platform")?.values();
-    Ok(sent.filter_map(serde_json::Value::as_u64).sum::<u64>() as f64 / secs)
+    let (mut pushes, mut secs) = (0, 0.0);
+    for _ in 0..CAMPAIGNS {
+        let uuid = demo::create(api)?;
+        let begun = Instant::now();
+        launch_and_wait(api, &uuid)?;
+        secs += begun.elapsed().as_secs_f64();
+        let shown = api.get(&format!("/notifications/{uuid}"))?;
+        let sent = shown["sent"].as_object().context("counts by platform")?.values();
+        pushes += sent.filter_map(serde_json::Value::as_u64).sum::<u64>();
+    }
+    Ok(pushes as f64 / secs)
 }
 
 /// Watchers that read and throw away.
