@@ -1,7 +1,6 @@
 //! The arrows between engine and providers, cut while a campaign runs. The gateways' records say that
 //! nobody was missed; where a provider never answered for a push, a repeat is allowed and counted.
 
-use fanfare::demo::audience;
 use serde_json::json;
 
 use crate::support::house::{House, expected, settled, total};
@@ -129,32 +128,6 @@ fn credentials_that_are_taken_again_fail_nobody() {
     let ended = house.wait_sent(&uuid);
     assert_eq!(total(&ended["failed"]), 0, "everybody waits for the answer to one: {ended}");
     assert!(!refused(&house.ready()), "{}", house.ready());
-}
-
-#[test]
-fn a_refusal_of_some_fails_those_alone_and_a_resend_asks_again() {
-    let (house, ended) = sent_through(&["--fail", "apns:400:BadTopic:0.3"]);
-    let stats = house.gateways.stats().expect("stats");
-    let requests = stats["apns"]["requests"].as_u64().expect("a number");
-    let apple = (0..DEVICES).filter_map(audience::expects).filter(|token| !token.contains(':'));
-    assert_eq!(requests, apple.count() as u64, "each was asked for: {ended}");
-    let refused = house.records().into_iter().filter(|(_, status, _)| status == "400").count();
-    assert!(refused > 0 && total(&ended["failed"]) == refused as u64, "{refused}: {ended}");
-    house.gateways.set_faults(&json!({})).expect("set");
-    let uuid = ended["uuid"].as_str().expect("a uuid");
-    house.api().post(&format!("/notifications/{uuid}/:resend"), &json!({})).expect("resent");
-    let ended = house.wait_sent(uuid);
-    assert_eq!((total(&ended["failed"]), house.prove(DEVICES).missed), (0, 0), "{ended}");
-}
-
-#[test]
-fn a_resend_at_once_asks_a_provider_that_refused_everything() {
-    let (house, ended) = sent_through(&["--fail", "apns:403:InvalidProviderToken:1.0"]);
-    house.gateways.set_faults(&json!({})).expect("set");
-    let uuid = ended["uuid"].as_str().expect("a uuid");
-    house.api().post(&format!("/notifications/{uuid}/:resend"), &json!({})).expect("resent");
-    let ended = house.wait_sent(uuid);
-    assert_eq!((total(&ended["failed"]), house.prove(DEVICES).missed), (0, 0), "{ended}");
 }
 
 #[test]

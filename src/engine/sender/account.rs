@@ -93,7 +93,7 @@ impl Desk {
         if state.hold_until.is_some_and(|until| until > now + BRIEF) {
             return Standing::Away { unasked: false };
         }
-        if let Some(refused) = state.refused.as_ref().filter(|refused| refused.is_of_all) {
+        if let Some(refused) = &state.refused {
             // Until it is time to ask again pushes end at once.
             let away = refused.keeps_waiting(BRIEF, now);
             return if away { Standing::Away { unasked: false } } else { Standing::Here };
@@ -267,20 +267,10 @@ mod tests {
     fn one_that_refuses_the_credentials_is_away_only_while_it_is_asked_and_silent() {
         let now = Instant::now();
         let desk = desk(now);
-        desk.lock().refused = Some(Refusal::new(Reason::new("InvalidProviderToken"), true, now));
+        desk.lock().refused = Some(Refusal::new(Reason::new("InvalidProviderToken"), now));
         assert_eq!(desk.standing(now), Standing::Here, "pushes end at once");
         desk.lock().refused.as_mut().expect("it refuses").probing_until = Some(now + 15 * SECOND);
         assert_eq!(desk.standing(now), Standing::Here);
         assert_eq!(desk.standing(now + 3 * SECOND), Standing::Away { unasked: false });
-    }
-
-    #[test]
-    fn one_that_refused_a_single_push_may_be_out_of_order_all_the_same() {
-        let now = Instant::now();
-        let desk = desk(now);
-        desk.lock().refused = Some(Refusal::new(Reason::new("BadTopic"), false, now));
-        assert_eq!(desk.standing(now), Standing::Here);
-        while !desk.lock().breaker.failed(now) {}
-        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
     }
 }

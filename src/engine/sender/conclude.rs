@@ -32,8 +32,7 @@ impl Desk {
             state.meter.answered(&answer, took, now);
             state.meter.settled(&Outcome::Accepted);
             state.breaker.answered();
-            state.refusals.count(false);
-            state.forget_refusal();
+            state.refused = None;
             count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
         }
@@ -112,8 +111,7 @@ impl Desk {
         match (health, reason) {
             (Health::Answered, _) => {
                 state.breaker.answered();
-                state.refusals.count(false);
-                state.forget_refusal();
+                state.refused = None;
             }
             (Health::Failing, reason) => {
                 state.fault = reason;
@@ -126,17 +124,11 @@ impl Desk {
             }
             (Health::Refusing, reason) => {
                 let reason = reason.unwrap_or_else(|| Reason::new("bad_credential"));
-                // It is there, at least.
-                state.breaker.answered();
-                state.refusals.count(true);
-                let is_of_all = state.refusals.are_nearly_all();
-                if let Some(refused) = &mut state.refused {
-                    refused.repeat(reason, is_of_all, now);
-                    return;
+                if state.refused.is_none() {
+                    let word = reason.as_str();
+                    tracing::error!(app = %self.app, provider, reason = word, "the provider refuses the app's credentials");
                 }
-                let word = reason.as_str();
-                tracing::error!(app = %self.app, provider, reason = word, "the provider refuses the app's credentials");
-                state.refused = Some(Refusal::new(reason, is_of_all, now));
+                state.refused = Some(Refusal::new(reason, now));
             }
         }
     }

@@ -20,11 +20,7 @@ use super::{
     queue::{LaneEnd, Queue},
 };
 use crate::{
-    domain::{
-        device::Device,
-        ids::{AppName, NotificationId},
-        outcome::Reason,
-    },
+    domain::{device::Device, ids::AppName, outcome::Reason},
     engine::{
         breaker::{Breaker, Pass},
         direct::{DirectOutcome, Place, Single},
@@ -96,76 +92,27 @@ pub(super) struct State {
     pub(super) prunes: Vec<PruneOrder>,
     pub(super) hold_until: Option<Instant>,
     pub(super) refused: Option<Refusal>,
-    pub(super) refusals: Refusals,
 }
 
-/// The provider refuses the app's credentials. Where it refuses nearly every push, none is sent but for
-/// one now and then; forgotten at the first that is not refused.
+/// The provider refuses the app's credentials. Every push would be refused, so none is sent but for one
+/// now and then; forgotten at the first that is not refused.
 pub(super) struct Refusal {
     pub(super) reason: Reason,
     pub(super) next_probe: Instant,
     /// A push is out to find out whether it still does; what waits waits for its answer, until then at
     /// the longest.
     pub(super) probing_until: Option<Instant>,
-    /// Whether it refuses nearly all pushes, or some of many.
-    pub(super) is_of_all: bool,
-    /// The campaign, and its round, for which it was last asked.
-    asked_for: Option<(NotificationId, u16)>,
 }
 
 impl Refusal {
     /// The provider has just refused.
-    pub(super) fn new(reason: Reason, is_of_all: bool, now: Instant) -> Self {
-        let next_probe = now + REFUSED_PROBE;
-        Self { reason, next_probe, probing_until: None, is_of_all, asked_for: None }
-    }
-
-    /// It has refused once more.
-    pub(super) fn repeat(&mut self, reason: Reason, is_of_all: bool, now: Instant) {
-        let asked_for = self.asked_for;
-        *self = Self { asked_for, ..Self::new(reason, is_of_all, now) };
-    }
-
-    /// Devices of this campaign and round come in: the provider is asked anew before they are refused.
-    fn ask_for(&mut self, campaign: (NotificationId, u16), now: Instant) {
-        if self.asked_for != Some(campaign) {
-            self.asked_for = Some(campaign);
-            self.next_probe = self.next_probe.min(now);
-        }
+    pub(super) fn new(reason: Reason, now: Instant) -> Self {
+        Self { reason, next_probe: now + REFUSED_PROBE, probing_until: None }
     }
 
     /// Whether what waits has been waiting for a probe's answer for so long.
     pub(super) fn keeps_waiting(&self, long: Duration, now: Instant) -> bool {
         self.probing_until.is_some_and(|until| now < until && until <= now + PROBE_PATIENCE - long)
-    }
-}
-
-/// How many of the latest answers refused the credentials.
-#[derive(Default)]
-pub(super) struct Refusals {
-    refused: u32,
-    seen: u32,
-}
-
-impl Refusals {
-    /// Answers looked at before deciding.
-    const SAMPLE: u32 = 12;
-    /// So many percent of them are nearly all.
-    const NEARLY_ALL: u32 = 80;
-
-    /// One more answer. Old ones count for less.
-    pub(super) fn count(&mut self, is_refused: bool) {
-        self.seen += 1;
-        self.refused += u32::from(is_refused);
-        if self.seen >= 4 * Self::SAMPLE {
-            self.seen /= 2;
-            self.refused /= 2;
-        }
-    }
-
-    /// Whether nearly all did.
-    pub(super) fn are_nearly_all(&self) -> bool {
-        self.seen >= Self::SAMPLE && self.refused * 100 >= self.seen * Self::NEARLY_ALL
     }
 }
 
@@ -177,17 +124,6 @@ pub enum Step {
     Sleep(Instant),
     /// Nothing until woken.
     Idle,
-}
-
-impl State {
-    /// The provider takes the credentials. Whether it was known to refuse them.
-    pub(super) fn forget_refusal(&mut self) -> bool {
-        let refused = self.refused.take();
-        if refused.as_ref().is_some_and(|refused| refused.is_of_all) {
-            self.refusals = Refusals::default();
-        }
-        refused.is_some()
-    }
 }
 
 impl Desk {
@@ -210,7 +146,6 @@ impl Desk {
             prunes: Vec::new(),
             hold_until: None,
             refused: None,
-            refusals: Refusals::default(),
         };
         Self {
             app,
@@ -235,9 +170,6 @@ impl Desk {
         if state.breaker.is_open() && !jobs.is_empty() {
             let first = rand::random_range(..jobs.len());
             jobs.rotate_left(first);
-        }
-        if let Some(refused) = &mut state.refused {
-            refused.ask_for((page.run.id(), page.desk.key.round), Instant::now());
         }
         state.queue.extend(page.run.id(), jobs.into_iter());
         drop(state);
@@ -335,7 +267,7 @@ impl Desk {
         if free == 0 {
             return Step::Idle;
         }
-        if let Some(refused) = state.refused.as_ref().filter(|refused| refused.is_of_all) {
+        if let Some(refused) = &state.refused {
             if now < refused.next_probe {
                 let reason = refused.reason.clone();
                 return self.fail_refused(state, &reason, now);
@@ -429,7 +361,7 @@ impl Desk {
 
     /// The provider takes the credentials after all: what waits need not wait for a probe.
     pub fn forgive(&self) {
-        if self.lock().forget_refusal() {
+        if self.lock().refused.take().is_some() {
             self.work.notify_one();
         }
     }
@@ -442,39 +374,5 @@ impl Desk {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_are_refused_when_nearly_all_answers_say_so() {
-        let mut refusals = Refusals::default();
-        (0..11).for_each(|_| refusals.count(true));
-        assert!(!refusals.are_nearly_all(), "too few to tell");
-        refusals.count(true);
-        assert!(refusals.are_nearly_all());
-        let mut some = Refusals::default();
-        for answer in 0..1000 {
-            some.count(answer % 10 < 3);
-            assert!(!some.are_nearly_all(), "{answer}");
-        }
-        (0..100).for_each(|_| some.count(true));
-        assert!(some.are_nearly_all(), "what was before is forgotten");
-    }
-
-    #[test]
-    fn each_campaign_and_round_asks_before_it_is_refused() {
-        let (now, id) = (Instant::now(), NotificationId(uuid::Uuid::nil()));
-        let mut refusal = Refusal::new(Reason::new("BadTopic"), true, now);
-        refusal.ask_for((id, 0), now);
-        assert_eq!(refusal.next_probe, now);
-        refusal.repeat(Reason::new("BadTopic"), true, now);
-        refusal.ask_for((id, 0), now);
-        assert_eq!(refusal.next_probe, now + REFUSED_PROBE, "it has asked");
-        refusal.ask_for((id, 1), now);
-        assert_eq!(refusal.next_probe, now);
     }
 }
