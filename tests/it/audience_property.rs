@@ -10,7 +10,8 @@ use std::{
 use fanfare::{
     domain::{
         audience::{
-            Clause, Comparison, Explanation, Field, JoinType, Key, Leaf, Number, Part, Test,
+            Clause, Comparison, Explanation, Field, JoinType, Key, Leaf, MAX_SHOWN_CHARS, Number,
+            Part, Test,
         },
         device::{
             Device, DeviceEdit, DevicePlatform, PropertyValue, Registration, Scalar, SendPlatform,
@@ -268,6 +269,12 @@ fn counted<'a>(devices: impl Iterator<Item = &'a Device>) -> AudienceCount {
 fn told(clause: &Clause, explanation: &Explanation, path: &str) -> bool {
     assert_eq!(explanation.path, path);
     let matches = match (clause, &explanation.part) {
+        // What is cut short does not tell.
+        (Clause::Leaf(_), Part::Leaf(Some(actual)))
+            if actual.value.scalars().iter().any(is_cut) =>
+        {
+            return explanation.matches;
+        }
         (Clause::Leaf(leaf), Part::Leaf(actual)) => {
             let holds = actual.as_ref().is_some_and(|actual| {
                 let any = actual.value.scalars().iter().any(|scalar| leaf.test.holds(scalar, NOW));
@@ -293,6 +300,10 @@ fn told(clause: &Clause, explanation: &Explanation, path: &str) -> bool {
     };
     assert_eq!(explanation.matches, matches, "{clause:?} {explanation:?}");
     matches
+}
+
+fn is_cut(scalar: &Scalar) -> bool {
+    matches!(scalar, Scalar::Text(text) if text.chars().count() > MAX_SHOWN_CHARS)
 }
 
 async fn compare(store: &dyn DeviceStore, model: &Model, clauses: &[Clause]) {
