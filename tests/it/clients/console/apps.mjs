@@ -94,6 +94,8 @@ async function givingCredentials(tab) {
   await dialog.getByLabel("Service account").setInputFiles(credentials.service_account_file);
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.waitFor({ state: "hidden" });
+  // It is asked by itself what it thinks of them.
+  await row("FCM").getByText("Accepted").waitFor();
   await row("FCM").getByRole("button", { name: "Remove" }).click();
   await dialog.getByRole("button", { name: "Remove" }).click();
   await row("FCM").getByRole("button", { name: "Give credentials" }).waitFor();
@@ -157,17 +159,21 @@ async function configured(tab) {
 /** The same is not said twice over, and goes with the page it was said on. */
 async function toasts(tab) {
   const said = tab.locator(".toast", { hasText: "Twice." });
+  // Said a while ago, and never to go by itself.
   await tab.evaluate(async () => {
     const { toast } = await import("/console/parts/toast.js");
-    const now = Date.now;
+    const { setTimeout } = window;
+    const { now } = Date;
+    window.setTimeout = () => 0;
     Date.now = () => now() - 5000;
     toast("Twice.");
     toast("Twice.");
+    Object.assign(window, { setTimeout });
     Date.now = now;
   });
   is((await said.count()) === 1, "the same is said twice");
   await tab.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Campaigns" }).click();
-  await said.waitFor({ state: "hidden", timeout: 4000 });
+  await said.waitFor({ state: "hidden" });
 }
 
 async function deletingTheApp(tab, secret) {

@@ -2,6 +2,9 @@
 //
 // A script is run with one argument, JSON that says where the server is and with which keys (`site`), by
 // tests/it/console.rs. It fails by throwing; what it answers is printed as the last line.
+//
+// With FANFARE_TEST_JITTER=1000 each call of the API waits for up to so many milliseconds, as it falls: that
+// finds what a script takes for granted of their order.
 
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -21,6 +24,7 @@ const ARGUMENTS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
+const JITTER_MS = Number(process.env.FANFARE_TEST_JITTER ?? 0);
 const SIZES = { wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
 
 /** Runs `work(open)` with a browser; `open(looks)` opens a tab with an identity of its own. */
@@ -52,6 +56,7 @@ async function openTab(browser, { dark = false, phone = false } = {}) {
   });
   // Nothing takes so long but on a machine that has much else to do.
   context.setDefaultTimeout(90_000);
+  if (JITTER_MS) await context.route("**/*", late);
   const tab = await context.newPage();
   tab.faults = [];
   // Before anybody has signed in, and where a test asks for a refusal, an answer of 4xx is as it should be.
@@ -62,6 +67,14 @@ async function openTab(browser, { dark = false, phone = false } = {}) {
   });
   tab.on("pageerror", (error) => tab.faults.push(error.stack));
   return tab;
+}
+
+/** Sends on a call of the API some time later, every other one at once. */
+async function late(route) {
+  const wait = route.request().resourceType() === "fetch" ? Math.max(0, 2 * Math.random() - 1) * JITTER_MS : 0;
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  // The page may have given it up meanwhile.
+  await route.continue().catch(() => {});
 }
 
 /** Signs in with a key, the app's own by default. */

@@ -12,6 +12,14 @@ async function saves(tab, text) {
   await press(tab, "Save draft");
 }
 
+/** Saves it where nobody else has, and waits until it is stored. */
+async function stores(tab, uuid, text) {
+  const answered = tab.waitForResponse((answer) => answer.request().method() === "PUT" && answer.url().endsWith(uuid));
+  await saves(tab, text);
+  is((await answered).ok(), `${text} is not stored`);
+  is((await stored(uuid)).body === text, `something else than ${text} is stored`);
+}
+
 /** Walks two tabs through it; the first is `a`. */
 export async function twoTabs(a) {
   const { uuid } = await api("POST", "/notifications", { title: "Two tabs", body: "As it was" });
@@ -42,8 +50,7 @@ export async function twoTabs(a) {
 
   // What survived a reload was written over the version of then.
   await body(b).fill("Unsaved in B");
-  await saves(a, "Later from A");
-  await a.waitForFunction(() => document.querySelector(".foot-bar button")?.disabled);
+  await stores(a, uuid, "Later from A");
   await b.reload();
   await b.getByText("did not save").waitFor();
   await press(b, "Save draft");
@@ -55,8 +62,7 @@ export async function twoTabs(a) {
   await press(b, "Launch");
   const question = b.getByRole("dialog", { name: "Launch this campaign?" });
   await question.getByText("Later from A").waitFor();
-  await saves(a, "From A again");
-  await a.waitForFunction(() => document.querySelector(".foot-bar button")?.disabled);
+  await stores(a, uuid, "From A again");
   await question.getByRole("button", { name: /^Launch to/ }).click();
   await elsewhere(b).getByText("From A again").waitFor();
   is((await stored(uuid)).status === 0, "what nobody confirmed was launched");
