@@ -225,6 +225,33 @@ pub struct Device {
 }
 
 impl Device {
+    /// One of which nothing is known but its name; its number is its store's to give.
+    pub fn blank(
+        object_id: ObjectId,
+        random_bucket: u16,
+        external_id: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            object_id,
+            id: DeviceId(0),
+            external_id,
+            push_token: None,
+            send_platform: SendPlatform::Unknown,
+            device_platform: DevicePlatform::Unknown,
+            random_bucket,
+            properties: Properties::new(),
+            tags: BTreeSet::new(),
+            alias: None,
+            timezone: None,
+            locale: None,
+            created_at: now,
+            registered_at: now,
+            last_seen: now,
+            pruned: None,
+        }
+    }
+
     /// Undoes the giving up of its token, where it still has it.
     pub fn restore(&mut self) -> Result<()> {
         if self.push_token.is_none() {
@@ -488,27 +515,10 @@ mod tests {
 
     /// A device of one property of so many bytes as JSON.
     fn heavy(bytes: usize) -> Device {
-        let now = Timestamp(0);
         let text = "x".repeat(bytes - r#"{"k":[""]}"#.len());
         let list = PropertyValue::List(vec![Scalar::Text(text)]);
-        Device {
-            object_id: ObjectId([0; 12]),
-            id: DeviceId(1),
-            external_id: "a".into(),
-            push_token: None,
-            send_platform: SendPlatform::Unknown,
-            device_platform: DevicePlatform::Unknown,
-            random_bucket: 1,
-            properties: Properties::from([("k".to_owned(), list)]),
-            tags: BTreeSet::new(),
-            alias: None,
-            timezone: None,
-            locale: None,
-            created_at: now,
-            registered_at: now,
-            last_seen: now,
-            pruned: None,
-        }
+        let blank = Device::blank(ObjectId([0; 12]), 1, "a".into(), Timestamp(0));
+        Device { properties: Properties::from([("k".to_owned(), list)]), ..blank }
     }
 
     fn setting(key: &str, value: Option<i64>) -> DeviceEdit {

@@ -8,32 +8,12 @@ use std::sync::{
 
 use rand::Rng;
 
-use crate::domain::{
-    device::{Device, DevicePlatform, Properties, SendPlatform},
-    ids::{DeviceId, ObjectId},
-    timestamp::Timestamp,
-};
+use crate::domain::{device::Device, ids::ObjectId, timestamp::Timestamp};
 
 /// A device of which nothing is known but its name; its number is the store's to draw.
 pub(super) fn blank(external_id: String, now: Timestamp) -> Device {
-    Device {
-        object_id: new_object_id(now),
-        id: DeviceId(0),
-        external_id,
-        push_token: None,
-        send_platform: SendPlatform::Unknown,
-        device_platform: DevicePlatform::Unknown,
-        random_bucket: rand::rng().random_range(1..=10_000),
-        properties: Properties::new(),
-        tags: Default::default(),
-        alias: None,
-        timezone: None,
-        locale: None,
-        created_at: now,
-        registered_at: now,
-        last_seen: now,
-        pruned: None,
-    }
+    let random_bucket = rand::rng().random_range(1..=10_000);
+    Device::blank(new_object_id(now), random_bucket, external_id, now)
 }
 
 fn new_object_id(now: Timestamp) -> ObjectId {

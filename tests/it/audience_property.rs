@@ -266,14 +266,14 @@ fn counted<'a>(devices: impl Iterator<Item = &'a Device>) -> AudienceCount {
 }
 
 /// Whether a clause holds as far as its explanation alone tells: each comparison by the value it shows.
-fn told(clause: &Clause, explanation: &Explanation, path: &str) -> bool {
+fn told(clause: &Clause, explanation: &Explanation, device: &Device, path: &str) -> bool {
     assert_eq!(explanation.path, path);
     let matches = match (clause, &explanation.part) {
-        // What is cut short does not tell.
+        // What is cut short does not tell: the evaluator says it of the whole.
         (Clause::Leaf(_), Part::Leaf(Some(actual)))
             if actual.value.scalars().iter().any(is_cut) =>
         {
-            return explanation.matches;
+            clause.matches(device, NOW)
         }
         (Clause::Leaf(leaf), Part::Leaf(actual)) => {
             let holds = actual.as_ref().is_some_and(|actual| {
@@ -287,7 +287,7 @@ fn told(clause: &Clause, explanation: &Explanation, path: &str) -> bool {
             let pairs = children.iter().zip(explained).enumerate();
             let children: Vec<bool> = pairs
                 .map(|(index, (child, node))| {
-                    told(child, node, &format!("{path}.conditions[{index}]"))
+                    told(child, node, device, &format!("{path}.conditions[{index}]"))
                 })
                 .collect();
             match join {
@@ -317,7 +317,10 @@ async fn compare(store: &dyn DeviceStore, model: &Model, clauses: &[Clause]) {
             expected.iter().copied().filter(|device| clause.matches(device, NOW)).collect();
         for device in &expected {
             let explanation = clause.explain("conditions", device, NOW);
-            assert_eq!(told(clause, &explanation, "conditions"), clause.matches(device, NOW));
+            assert_eq!(
+                told(clause, &explanation, device, "conditions"),
+                clause.matches(device, NOW)
+            );
         }
         let query = DeviceQuery { clause: Some(clause.clone()), ..everyone.clone() };
         let found = store.search(&app(), &query).await.expect("found");

@@ -118,37 +118,20 @@ fn short(scalar: Scalar) -> Scalar {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use serde_json::json;
 
     use super::*;
     use crate::domain::{
         audience::{ClauseSpec, MAX_LEAVES, parse},
-        device::{DevicePlatform, MAX_LIST_LEN, MAX_TEXT_BYTES, SendPlatform},
-        ids::{DeviceId, ObjectId},
+        device::{MAX_LIST_LEN, MAX_TEXT_BYTES},
+        ids::ObjectId,
     };
 
     fn device(key: &str, value: PropertyValue) -> Device {
-        let now = Timestamp(0);
-        Device {
-            object_id: ObjectId([0; 12]),
-            id: DeviceId(1),
-            external_id: "a".into(),
-            push_token: None,
-            send_platform: SendPlatform::Unknown,
-            device_platform: DevicePlatform::Unknown,
-            random_bucket: 1,
-            properties: BTreeMap::from([(key.to_owned(), value)]),
-            tags: BTreeSet::new(),
-            alias: None,
-            timezone: None,
-            locale: None,
-            created_at: now,
-            registered_at: now,
-            last_seen: now,
-            pruned: None,
-        }
+        let blank = Device::blank(ObjectId([0; 12]), 1, "a".into(), Timestamp(0));
+        Device { properties: BTreeMap::from([(key.to_owned(), value)]), ..blank }
     }
 
     fn explained(device: &Device, conditions: serde_json::Value) -> Explanation {
