@@ -66,9 +66,9 @@ pub enum Answer {
         reason: Reason,
         /// How long the provider asks to wait.
         retry_after: Option<Duration>,
-        /// Whether the provider certainly has not processed the push, so that trying again at once
-        /// cannot repeat it.
-        unprocessed: bool,
+        /// Whether it was never sent, because there was no connection or no access token: that says
+        /// nothing of the device.
+        unsent: bool,
     },
     /// The app's key or certificate is refused: every push would be.
     BadCredential {
@@ -83,6 +83,11 @@ impl Answer {
     /// Whether the provider refuses this one push for good: the next one may be taken, the same one not.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::TokenGone { .. } | Self::Rejected { .. } | Self::TooLarge)
+    }
+
+    /// Whether the push was never sent.
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Unavailable { unsent: true, .. })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The circuit breaker of one provider and app: when most answers say that the provider is out of
-//! order, pushes wait in the queue instead of using up their tries, and single probes find out when it
-//! is back. Pure: the clock is passed in.
+//! order, or none says that it is not, pushes wait in the queue instead of using up their tries, and single probes find
+//! out when it is back. Pure: the clock is passed in.
 
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use super::report::BreakerState;
 const SAMPLE: u32 = 50;
 /// The share of failures among them that opens the breaker, in percent.
 const OPEN_PERCENT: u32 = 50;
+/// Pushes in a row to which there was no way, that open it.
+const UNREACHED: u32 = 3;
 /// The first time it stays open; each failed probe doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest it stays open between probes.
@@ -47,12 +49,23 @@ pub struct Breaker {
     state: State,
     good: u32,
     bad: u32,
+    /// The latest failures in a row that did not even get there.
+    unreached: u32,
+    /// When the provider last answered.
+    answered: Option<Instant>,
     wait: Duration,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: State::Closed, good: 0, bad: 0, wait: FIRST_WAIT }
+        Self {
+            state: State::Closed,
+            good: 0,
+            bad: 0,
+            unreached: 0,
+            answered: None,
+            wait: FIRST_WAIT,
+        }
     }
 }
 
@@ -72,16 +85,19 @@ impl Breaker {
     }
 
     /// The provider answered, with whatever it had to say of the push.
-    pub fn answered(&mut self) {
+    pub fn answered(&mut self, now: Instant) {
         if self.state != State::Closed {
             *self = Self::default();
         }
         self.good += 1;
+        self.unreached = 0;
+        self.answered = Some(now);
         self.forget_old();
     }
 
-    /// The provider was out of order. Whether this opened the breaker.
-    pub fn failed(&mut self, now: Instant) -> bool {
+    /// The provider was out of order, or there was no way to it (`unreached`). Whether this opened the
+    /// breaker.
+    pub fn failed(&mut self, unreached: bool, now: Instant) -> bool {
         match self.state {
             State::Probing { .. } => {
                 self.wait = (self.wait * 2).min(LONGEST_WAIT);
@@ -91,15 +107,32 @@ impl Breaker {
             State::Open { .. } => false,
             State::Closed => {
                 self.bad += 1;
+                self.unreached = if unreached { self.unreached + 1 } else { 0 };
                 let seen = self.good + self.bad;
-                let opens = seen >= SAMPLE && self.bad * 100 >= seen * OPEN_PERCENT;
+                let mostly = seen >= SAMPLE && self.bad * 100 >= seen * OPEN_PERCENT;
+                let opens = mostly || self.unreached >= UNREACHED;
                 if opens {
-                    self.state = State::Open { until: now + self.wait };
+                    self.open(now);
                 }
                 self.forget_old();
                 opens
             }
         }
+    }
+
+    /// A push would use up its tries, the first of which began `since`. Where nobody was answered from then
+    /// on, that says more of the provider than of the device: whether this opened the breaker.
+    pub fn used_up(&mut self, since: Instant, now: Instant) -> bool {
+        let silent = self.answered.is_none_or(|at| at < since);
+        let opens = self.state == State::Closed && silent;
+        if opens {
+            self.open(now);
+        }
+        opens
+    }
+
+    fn open(&mut self, now: Instant) {
+        self.state = State::Open { until: now + self.wait };
     }
 
     /// Where it stands, and until when pushes wait.
@@ -131,7 +164,7 @@ mod tests {
 
     fn opened(now: Instant) -> Breaker {
         let mut breaker = Breaker::default();
-        while !breaker.failed(now) {}
+        while !breaker.failed(false, now) {}
         breaker
     }
 
@@ -139,11 +172,32 @@ mod tests {
     fn a_few_failures_among_many_answers_change_nothing() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..1000 {
-            breaker.answered();
-            breaker.answered();
-            assert!(!breaker.failed(now));
+            breaker.answered(now);
+            breaker.answered(now);
+            assert!(!breaker.failed(false, now));
         }
         assert_eq!(breaker.pass(now), Pass::Free);
+    }
+
+    #[test]
+    fn a_push_that_used_up_its_tries_opens_it_where_nobody_was_answered() {
+        let (mut breaker, begun) = (Breaker::default(), Instant::now());
+        let later = begun + FIRST_WAIT;
+        breaker.answered(begun);
+        assert!(!breaker.failed(false, later));
+        assert!(!breaker.used_up(begun, later), "somebody was answered meanwhile");
+        assert!(breaker.used_up(later, later));
+        assert!(breaker.is_open() && !breaker.used_up(later, later), "it is open by now");
+    }
+
+    #[test]
+    fn it_opens_where_there_is_no_way() {
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        assert!(!breaker.failed(true, now) && !breaker.failed(true, now));
+        // A reset got there.
+        assert!(!breaker.failed(false, now));
+        assert!(!breaker.failed(true, now) && !breaker.failed(true, now));
+        assert!(breaker.failed(true, now));
     }
 
     #[test]
@@ -154,7 +208,7 @@ mod tests {
         assert_eq!(breaker.pass(until), Pass::Probe);
         breaker.probe(until);
         assert!(matches!(breaker.pass(until), Pass::Wait(_)));
-        breaker.answered();
+        breaker.answered(now);
         assert_eq!(breaker.pass(until), Pass::Free);
     }
 
@@ -169,7 +223,7 @@ mod tests {
             now = until;
             assert_eq!(breaker.pass(now), Pass::Probe);
             breaker.probe(now);
-            breaker.failed(now);
+            breaker.failed(false, now);
         }
         assert!(waits.is_sorted() && waits[1] > waits[0]);
         assert_eq!(waits[7], LONGEST_WAIT);

@@ -219,7 +219,7 @@ impl EngineHandle {
         let silent = |_| Answer::Unavailable {
             reason: Reason::new("timeout"),
             retry_after: None,
-            unprocessed: false,
+            unsent: false,
         };
         let answer = tokio::time::timeout(patience, desk.transport.check()).await;
         let answer = answer.unwrap_or_else(silent);

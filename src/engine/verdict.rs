@@ -40,6 +40,8 @@ pub enum Health {
     Answered,
     /// It is out of order.
     Failing,
+    /// There is no way to it.
+    Unreached,
     /// It refuses the app's credentials.
     Refusing,
 }
@@ -106,9 +108,9 @@ pub fn judge(
                 Some(retry_after.unwrap_or(UNASKED_HOLD).min(LONGEST_RETRY_AFTER))
             },
         },
-        Answer::Unavailable { reason, retry_after, .. } => Verdict {
+        Answer::Unavailable { reason, retry_after, unsent } => Verdict {
             next: again(reason, retry_after, attempt, policy, jitter),
-            health: Health::Failing,
+            health: if unsent { Health::Unreached } else { Health::Failing },
             token: Token::Good,
             hold: None,
         },
@@ -156,7 +158,7 @@ mod tests {
         let down = |retry_after| Answer::Unavailable {
             reason: Reason::new("reset"),
             retry_after,
-            unprocessed: false,
+            unsent: false,
         };
         let first = verdict(down(None), 1);
         assert_eq!(first.next, Next::Retry(Duration::from_millis(50)));

@@ -3,6 +3,7 @@
 //! own when it is back: nobody missed, nobody pushed to twice.
 
 mod changes;
+mod few;
 
 use std::collections::{HashMap, HashSet};
 

@@ -256,10 +256,10 @@ mod tests {
     fn nobody_asks_after_a_provider_that_nothing_waits_for() {
         let now = Instant::now();
         let desk = desk(now);
-        while !desk.lock().breaker.failed(now) {}
+        while !desk.lock().breaker.failed(false, now) {}
         assert_eq!(desk.standing(now), Standing::Away { unasked: false });
         assert_eq!(desk.standing(now + 60 * SECOND), Standing::Away { unasked: true });
-        desk.lock().breaker.answered();
+        desk.lock().breaker.answered(now);
         assert_eq!(desk.standing(now), Standing::Here);
     }
 

@@ -31,7 +31,7 @@ impl Desk {
             let mut state = self.lock();
             state.meter.answered(&answer, took, now);
             state.meter.settled(&Outcome::Accepted);
-            state.breaker.answered();
+            state.breaker.answered(now);
             state.refused = None;
             count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
@@ -46,10 +46,10 @@ impl Desk {
         let (registered_at, jitter) = (job.target().registered_at, rand::random());
         let mut state = self.lock();
         state.meter.answered(&answer, took, now);
-        // While the provider is known to be out of order, a try is a probe, and no device's own.
-        job.attempts += u32::from(!state.breaker.is_open());
-        let attempt = job.attempts.max(1);
-        let verdict = verdict::judge(answer, attempt, registered_at, &self.policy, jitter);
+        job.begun(begun);
+        self.excuse(&mut state, job, &answer, now);
+        job.attempts += u32::from(is_own_try(&state, job, &answer));
+        let verdict = verdict::judge(answer, job.attempts, registered_at, &self.policy, jitter);
         self.note_health(&mut state, verdict.health, reason, now);
         if let Some(hold) = verdict.hold {
             let until = now + hold;
@@ -106,20 +106,40 @@ impl Desk {
         }
     }
 
+    /// No device is given up for a provider that answers nobody: that is out of order, and waited for.
+    /// Whoever waits for one push alone is told instead.
+    fn excuse(&self, state: &mut State, job: &Job, answer: &Answer, now: Instant) {
+        let is_last = job.attempts + 1 >= self.policy.max_attempts;
+        let failed = matches!(answer, Answer::Unavailable { .. });
+        if failed
+            && is_last
+            && !job.is_direct()
+            && let Some(since) = job.since()
+            && state.breaker.used_up(since, now)
+        {
+            self.say_out_of_order();
+        }
+    }
+
+    fn say_out_of_order(&self) {
+        let provider = self.transport.provider().name();
+        tracing::warn!(app = %self.app, provider, "the provider is out of order; pushes wait");
+    }
+
     fn note_health(&self, state: &mut State, health: Health, reason: Option<Reason>, now: Instant) {
         let provider = self.transport.provider().name();
         match (health, reason) {
             (Health::Answered, _) => {
-                state.breaker.answered();
+                state.breaker.answered(now);
                 state.refused = None;
             }
-            (Health::Failing, reason) => {
+            (Health::Failing | Health::Unreached, reason) => {
                 state.fault = reason;
                 if let Some(refused) = &mut state.refused {
                     refused.probing_until = None;
                 }
-                if state.breaker.failed(now) {
-                    tracing::warn!(app = %self.app, provider, "the provider is out of order; pushes wait");
+                if state.breaker.failed(health == Health::Unreached, now) {
+                    self.say_out_of_order();
                 }
             }
             (Health::Refusing, reason) => {
@@ -132,6 +152,12 @@ impl Desk {
             }
         }
     }
+}
+
+/// While the provider is known to be out of order a try is a probe, and where there is no way to it, it is
+/// none: no device's own. Whoever waits for one push alone waits no longer for that.
+fn is_own_try(state: &State, job: &Job, answer: &Answer) -> bool {
+    !state.breaker.is_open() && (job.is_direct() || !answer.is_unsent())
 }
 
 /// Direct pushes are not counted: one bad token that is pushed to again and again says nothing of the

@@ -32,6 +32,8 @@ pub struct Job {
     rendered: Arc<Rendered>,
     /// Tries so far.
     pub attempts: u32,
+    /// When the first of them began, unless its page was read anew since.
+    since: Option<Instant>,
     /// Tries that ended without an answer because their task died.
     deaths: u32,
 }
@@ -46,13 +48,13 @@ impl Job {
     /// The next try of the device at `index`.
     pub fn new(page: Arc<PageWork>, rendered: Arc<Rendered>, index: u32) -> Self {
         let attempts = page.tries_before(index as usize);
-        Self { part_of: PartOf::Page { page, index }, rendered, attempts, deaths: 0 }
+        Self { part_of: PartOf::Page { page, index }, rendered, attempts, since: None, deaths: 0 }
     }
 
     /// The first try of a push outside of any campaign.
     pub fn single(single: Single, rendered: Arc<Rendered>) -> Self {
         let part_of = PartOf::Nothing(Box::new(single));
-        Self { part_of, rendered, attempts: 0, deaths: 0 }
+        Self { part_of, rendered, attempts: 0, since: None, deaths: 0 }
     }
 
     /// Its device.
@@ -111,6 +113,18 @@ impl Job {
     /// Whether it is pushed to alone, in no campaign.
     pub fn is_direct(&self) -> bool {
         matches!(self.part_of, PartOf::Nothing(_))
+    }
+
+    /// A try of it began then.
+    pub fn begun(&mut self, begun: Instant) {
+        if self.attempts == 0 {
+            self.since.get_or_insert(begun);
+        }
+    }
+
+    /// When its first try began, where that is known.
+    pub fn since(&self) -> Option<Instant> {
+        self.since
     }
 
     /// Keeps what an answer says beyond the outcome, for who waits for this one push.

@@ -141,11 +141,8 @@ mod tests {
     #[test]
     fn an_unreached_provider_has_no_latency() {
         let mut meter = Meter::new(Instant::now());
-        let away = Answer::Unavailable {
-            reason: Reason::new("reset"),
-            retry_after: None,
-            unprocessed: false,
-        };
+        let away =
+            Answer::Unavailable { reason: Reason::new("reset"), retry_after: None, unsent: false };
         meter.answered(&away, Duration::ZERO, Instant::now());
         assert_eq!((meter.totals().latency.total(), meter.totals().answers.unavailable), (0, 1));
     }

@@ -26,10 +26,8 @@ enum Verdict {
     TooLarge,
     DeviceThrottled,
     AppThrottled,
-    /// The provider says that it did not take the push.
+    /// The provider is out of order.
     Down,
-    /// The provider failed half-way.
-    Failed,
 }
 
 /// Apple's table of reasons, in its order.
@@ -64,7 +62,7 @@ const REASONS: &[(u16, &str, Verdict)] = &[
     (413, "PayloadTooLarge", Verdict::TooLarge),
     (429, "TooManyProviderTokenUpdates", Verdict::AppThrottled),
     (429, "TooManyRequests", Verdict::DeviceThrottled),
-    (500, "InternalServerError", Verdict::Failed),
+    (500, "InternalServerError", Verdict::Down),
     (503, "ServiceUnavailable", Verdict::Down),
     (503, "Shutdown", Verdict::Down),
 ];
@@ -110,9 +108,8 @@ fn verdict(status: u16, reason: &str) -> Verdict {
         (None, 410) => Verdict::TokenGone,
         (None, 413) => Verdict::TooLarge,
         (None, 429) => Verdict::AppThrottled,
-        (None, 503) => Verdict::Down,
         (None, 400..=499) => Verdict::BadRequest,
-        (None, _) => Verdict::Failed,
+        (None, _) => Verdict::Down,
     }
 }
 
@@ -130,8 +127,7 @@ fn consequence(
         Verdict::TooLarge => Answer::TooLarge,
         Verdict::DeviceThrottled => Answer::Throttled { reason, retry_after, device_only: true },
         Verdict::AppThrottled => Answer::Throttled { reason, retry_after, device_only: false },
-        Verdict::Down => Answer::Unavailable { reason, retry_after, unprocessed: true },
-        Verdict::Failed => Answer::Unavailable { reason, retry_after, unprocessed: false },
+        Verdict::Down => Answer::Unavailable { reason, retry_after, unsent: false },
     }
 }
 
@@ -159,7 +155,7 @@ mod tests {
         let app = |name: &str| Answer::BadCredential { reason: word(name) };
         let gone = |name: &str| Answer::TokenGone { reason: word(name), since: None };
         let slow = |name: &str, device_only| Answer::Throttled { reason: word(name), retry_after: wait, device_only };
-        let down = |name: &str, unprocessed| Answer::Unavailable { reason: word(name), retry_after: wait, unprocessed };
+        let down = |name: &str| Answer::Unavailable { reason: word(name), retry_after: wait, unsent: false };
         let rows = [
             (400, "BadCollapseId", request("BadCollapseId")),
             (400, "BadDeviceToken", token("BadDeviceToken")),
@@ -169,7 +165,7 @@ mod tests {
             (400, "BadTopic", app("BadTopic")),
             (400, "DeviceTokenNotForTopic", token("DeviceTokenNotForTopic")),
             (400, "DuplicateHeaders", request("DuplicateHeaders")),
-            (400, "IdleTimeout", down("IdleTimeout", true)),
+            (400, "IdleTimeout", down("IdleTimeout")),
             (400, "InvalidPushType", request("InvalidPushType")),
             (400, "MissingDeviceToken", token("MissingDeviceToken")),
             (400, "MissingTopic", app("MissingTopic")),
@@ -190,9 +186,9 @@ mod tests {
             (413, "PayloadTooLarge", Answer::TooLarge),
             (429, "TooManyProviderTokenUpdates", slow("TooManyProviderTokenUpdates", false)),
             (429, "TooManyRequests", slow("TooManyRequests", true)),
-            (500, "InternalServerError", down("InternalServerError", false)),
-            (503, "ServiceUnavailable", down("ServiceUnavailable", true)),
-            (503, "Shutdown", down("Shutdown", true)),
+            (500, "InternalServerError", down("InternalServerError")),
+            (503, "ServiceUnavailable", down("ServiceUnavailable")),
+            (503, "Shutdown", down("Shutdown")),
         ];
         assert_eq!(rows.len(), REASONS.len());
         for (status, reason, expected) in rows {
@@ -215,9 +211,9 @@ mod tests {
         let answer = respond(400, r#"{"reason":"Novelty"}"#);
         assert_eq!(answer, Answer::Rejected { reason: reason.clone(), bad_token: false });
         assert_eq!(respond(403, r#"{"reason":"Novelty"}"#), Answer::BadCredential { reason });
-        let Answer::Unavailable { reason, unprocessed, .. } = respond(502, "<html>") else {
+        let Answer::Unavailable { reason, unsent, .. } = respond(502, "<html>") else {
             panic!("502 is an outage")
         };
-        assert_eq!((reason.as_str(), unprocessed), ("http_502", false));
+        assert_eq!((reason.as_str(), unsent), ("http_502", false));
     }
 }

@@ -281,7 +281,7 @@ fn bad_credential(word: &str) -> Answer {
 }
 
 fn unavailable(word: &str, retry_after: Option<Duration>) -> Answer {
-    Answer::Unavailable { reason: Reason::new(word), retry_after, unprocessed: true }
+    Answer::Unavailable { reason: Reason::new(word), retry_after, unsent: true }
 }
 
 #[cfg(test)]

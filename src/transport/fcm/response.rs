@@ -96,10 +96,8 @@ fn by_status(status: u16, error: &Status, reason: Reason, wait: Option<Duration>
             let retry_after = wait.or(Some(DEFAULT_QUOTA_WAIT));
             Answer::Throttled { reason, retry_after, device_only: error.blames_device_rate() }
         }
-        // UNAVAILABLE: overloaded, nothing was taken. INTERNAL: who knows.
-        503 => Answer::Unavailable { reason, retry_after: wait, unprocessed: true },
         400..=499 => Answer::Rejected { reason, bad_token: false },
-        _ => Answer::Unavailable { reason, retry_after: wait, unprocessed: false },
+        _ => Answer::Unavailable { reason, retry_after: wait, unsent: false },
     }
 }
 
@@ -141,7 +139,7 @@ mod tests {
         let app = |name: &str| Answer::BadCredential { reason: word(name) };
         let refused = |name: &str, bad_token| Answer::Rejected { reason: word(name), bad_token };
         let slow = |device_only| Answer::Throttled { reason: word("QUOTA_EXCEEDED"), retry_after: minute, device_only };
-        let down = |name: &str, unprocessed| Answer::Unavailable { reason: word(name), retry_after: None, unprocessed };
+        let down = |name: &str| Answer::Unavailable { reason: word(name), retry_after: None, unsent: false };
         let rows = [
             (404, "NOT_FOUND", Some("UNREGISTERED"), "", Answer::TokenGone { reason: word("UNREGISTERED"), since: None }),
             (400, "INVALID_ARGUMENT", Some("INVALID_ARGUMENT"), "Request contains an invalid argument.", refused("INVALID_ARGUMENT", false)),
@@ -149,15 +147,15 @@ mod tests {
             (403, "PERMISSION_DENIED", Some("SENDER_ID_MISMATCH"), "", refused("SENDER_ID_MISMATCH", true)),
             (429, "RESOURCE_EXHAUSTED", Some("QUOTA_EXCEEDED"), "Quota exceeded for quota metric", slow(false)),
             (429, "RESOURCE_EXHAUSTED", Some("QUOTA_EXCEEDED"), "Device message rate exceeded", slow(true)),
-            (503, "UNAVAILABLE", Some("UNAVAILABLE"), "", down("UNAVAILABLE", true)),
-            (500, "INTERNAL", Some("INTERNAL"), "", down("INTERNAL", false)),
+            (503, "UNAVAILABLE", Some("UNAVAILABLE"), "", down("UNAVAILABLE")),
+            (500, "INTERNAL", Some("INTERNAL"), "", down("INTERNAL")),
             (401, "UNAUTHENTICATED", Some("THIRD_PARTY_AUTH_ERROR"), "", refused("THIRD_PARTY_AUTH_ERROR", false)),
             (401, "UNAUTHENTICATED", None, "", app("UNAUTHENTICATED")),
             (403, "PERMISSION_DENIED", None, "", app("PERMISSION_DENIED")),
             (404, "NOT_FOUND", None, "", refused("NOT_FOUND", false)),
             (400, "UNSPECIFIED_ERROR", Some("UNSPECIFIED_ERROR"), "", refused("UNSPECIFIED_ERROR", false)),
             (413, "", None, "", Answer::TooLarge),
-            (502, "", None, "", down("http_502", false)),
+            (502, "", None, "", down("http_502")),
         ];
         for (status, name, code, message, expected) in rows {
             assert_eq!(respond(status, name, code, message), expected);

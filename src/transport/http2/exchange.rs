@@ -74,7 +74,7 @@ pub(super) async fn exchange(
         }
         Ok(Err(error)) => Err(Failure::of_stream(&error)),
         // Dropping the response has reset the stream.
-        Err(_) => Err(Failure::ambiguous(FailureKind::Timeout)),
+        Err(_) => Err(Failure::sent(FailureKind::Timeout)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong between us and a provider, and whether the request may have been processed.
+//! What goes wrong between us and a provider, and whether trying again at once cannot repeat anything.
 
 use std::{io, time::Duration};
 
@@ -44,9 +44,8 @@ impl FailureKind {
 pub struct Failure {
     /// What happened.
     pub kind: FailureKind,
-    /// Whether the provider certainly has not processed the request.
-    pub unprocessed: bool,
-    /// Whether trying again at once on another stream makes sense. Implies `unprocessed`.
+    /// Whether trying again at once on another stream makes sense: the provider certainly has not
+    /// processed the request.
     pub(super) retry_at_once: bool,
     /// Whether the request was never handed to a connection.
     pub(super) unsent: bool,
@@ -57,17 +56,12 @@ pub struct Failure {
 impl Failure {
     /// The request never left.
     pub(super) fn unsent(kind: FailureKind) -> Self {
-        Self { kind, unprocessed: true, retry_at_once: false, unsent: true, retry_after: None }
+        Self { unsent: true, ..Self::sent(kind) }
     }
 
-    /// The request left, and the provider says that it did not look at it.
-    fn refused(kind: FailureKind) -> Self {
-        Self { unprocessed: true, ..Self::ambiguous(kind) }
-    }
-
-    /// The request left, and nobody knows what became of it.
-    pub(super) fn ambiguous(kind: FailureKind) -> Self {
-        Self { kind, unprocessed: false, retry_at_once: false, unsent: false, retry_after: None }
+    /// The request left, or a part of it.
+    pub(super) fn sent(kind: FailureKind) -> Self {
+        Self { kind, retry_at_once: false, unsent: false, retry_after: None }
     }
 
     /// Not sent on a connection that is closing: another one will take it.
@@ -82,15 +76,15 @@ impl Failure {
     pub(super) fn of_stream(error: &h2::Error) -> Self {
         if error.is_go_away() && error.is_remote() {
             let calm = error.reason() == Some(h2::Reason::NO_ERROR);
-            return Self { retry_at_once: calm, ..Self::refused(FailureKind::GoAway) };
+            return Self { retry_at_once: calm, ..Self::sent(FailureKind::GoAway) };
         }
         if error.is_reset() && error.is_remote() {
             if error.reason() == Some(h2::Reason::REFUSED_STREAM) {
-                return Self { retry_at_once: true, ..Self::refused(FailureKind::Reset) };
+                return Self { retry_at_once: true, ..Self::sent(FailureKind::Reset) };
             }
-            return Self::ambiguous(FailureKind::Reset);
+            return Self::sent(FailureKind::Reset);
         }
-        Self::ambiguous(FailureKind::ConnectionLost)
+        Self::sent(FailureKind::ConnectionLost)
     }
 
     /// What an error before the first stream means.
@@ -113,7 +107,7 @@ impl Failure {
         Answer::Unavailable {
             reason: Reason::new(self.kind.word()),
             retry_after: self.retry_after,
-            unprocessed: self.unprocessed,
+            unsent: self.unsent,
         }
     }
 }

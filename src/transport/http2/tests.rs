@@ -138,10 +138,10 @@ async fn refused_streams_are_sent_again_and_other_resets_are_not() {
     assert!(bounded(post(&pool, "/a")).await.is_ok());
     assert_eq!(server.requests(), 3);
     let failure = bounded(post(&pool, "/b")).await.unwrap_err();
-    assert_eq!((failure.kind, failure.unprocessed), (FailureKind::Reset, false));
+    assert_eq!((failure.kind, failure.retry_at_once), (FailureKind::Reset, false));
     assert_eq!(server.requests(), 4);
     let failure = bounded(post(&pool, "/c")).await.unwrap_err();
-    assert_eq!((failure.kind, failure.unprocessed), (FailureKind::Reset, true));
+    assert_eq!((failure.kind, failure.retry_at_once), (FailureKind::Reset, true));
     assert_eq!(server.requests(), 7);
 }
 
@@ -167,7 +167,7 @@ async fn a_silent_connection_is_dropped_and_replaced() {
     };
     let (result, ()) = bounded(async { tokio::join!(post(&pool, "/held"), watching) }).await;
     let failure = result.unwrap_err();
-    assert_eq!((failure.kind, failure.unprocessed), (FailureKind::ConnectionLost, false));
+    assert_eq!((failure.kind, failure.unsent), (FailureKind::ConnectionLost, false));
     server.black_hole(false);
     eventually("a new connection answers", || pool.state().connections == 0).await;
     assert!(bounded(post(&pool, "/")).await.is_ok());
@@ -215,7 +215,7 @@ async fn a_request_without_an_answer_times_out_alone() {
         .await;
     let pool = pool(&server, PoolConfig { request_timeout: Duration::from_millis(100), ..quick() });
     let failure = bounded(post(&pool, "/held")).await.unwrap_err();
-    assert_eq!((failure.kind, failure.unprocessed), (FailureKind::Timeout, false));
+    assert_eq!((failure.kind, failure.unsent), (FailureKind::Timeout, false));
     assert!(bounded(post(&pool, "/")).await.is_ok());
     assert_eq!((server.connections(), pool.state().in_flight), (1, 0));
 }
@@ -231,7 +231,7 @@ async fn an_outage_fails_quickly_and_ends_by_itself() {
         let failures = bounded(post_many(&pool, 50)).await;
         for failure in failures {
             let failure = failure.unwrap_err();
-            assert_eq!((failure.kind, failure.unprocessed), (FailureKind::ConnectRefused, true));
+            assert_eq!((failure.kind, failure.unsent), (FailureKind::ConnectRefused, true));
         }
     }
     assert_eq!((pool.window(), pool.state().trouble), (1, Some(FailureKind::ConnectRefused)));

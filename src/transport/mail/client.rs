@@ -81,7 +81,7 @@ impl MailTransport {
         match tokio::time::timeout(self.patience, self.server.send_raw(&envelope, &email)).await {
             Ok(Ok(_)) => Answer::Accepted,
             Ok(Err(error)) => response::answer(&error),
-            Err(_) => response::unavailable("timeout", false),
+            Err(_) => response::unavailable("timeout"),
         }
     }
 
@@ -139,9 +139,9 @@ impl Transport for MailTransport {
         let answer = match tokio::time::timeout(self.patience, self.server.test_connection()).await
         {
             Ok(Ok(true)) => Answer::Accepted,
-            Ok(Ok(false)) => response::unavailable("connection", false),
+            Ok(Ok(false)) => response::unavailable("connection"),
             Ok(Err(error)) => response::answer(&error),
-            Err(_) => response::unavailable("timeout", false),
+            Err(_) => response::unavailable("timeout"),
         };
         self.note(&answer);
         answer

@@ -28,7 +28,7 @@ pub(super) fn answer(error: &smtp::Error) -> Answer {
         _ if error.is_response() => "smtp_unreadable",
         _ => "connection_lost",
     };
-    unavailable(word, false)
+    unavailable(word)
 }
 
 /// A reply; `text` is what the server wrote behind the code.
@@ -36,7 +36,7 @@ fn by_code(code: u16, text: &str) -> Answer {
     let reason = reason(code, text);
     match code {
         SHUTTING_DOWN | CANNOT_AUTHENTICATE => {
-            Answer::Unavailable { reason, retry_after: None, unprocessed: true }
+            Answer::Unavailable { reason, retry_after: None, unsent: false }
         }
         // About this mail or mailbox: grey-listed, over quota, busy.
         400..=499 => Answer::Throttled { reason, retry_after: None, device_only: true },
@@ -46,8 +46,9 @@ fn by_code(code: u16, text: &str) -> Answer {
 }
 
 /// The server is not to be reached, or does not answer.
-pub(super) fn unavailable(word: &str, unprocessed: bool) -> Answer {
-    Answer::Unavailable { reason: Reason::new(word), retry_after: None, unprocessed }
+pub(super) fn unavailable(word: &str) -> Answer {
+    // The library does not tell whether it ever had a connection.
+    Answer::Unavailable { reason: Reason::new(word), retry_after: None, unsent: false }
 }
 
 /// The code, and the enhanced status where the server gives one. The text itself is not kept: it often
@@ -78,7 +79,7 @@ mod tests {
         let word = Reason::new;
         let refused = |name: &str| Answer::Rejected { reason: word(name), bad_token: false };
         let later = |name: &str| Answer::Throttled { reason: word(name), retry_after: None, device_only: true };
-        let down = |name: &str| Answer::Unavailable { reason: word(name), retry_after: None, unprocessed: true };
+        let down = |name: &str| Answer::Unavailable { reason: word(name), retry_after: None, unsent: false };
         let app = |name: &str| Answer::BadCredential { reason: word(name) };
         let rows = [
             (421, "4.3.2 shutting down", down("smtp_421_4.3.2")),
