@@ -24,7 +24,7 @@ fn waits_for_fcm(away: &Value) {
 }
 
 #[test]
-fn so_is_a_provider_of_a_few_devices_that_nobody_listens_at() {
+fn a_provider_that_cannot_be_reached_is_waited_for() {
     waits_for_fcm(&json!({ "fcm": { "refuse": true } }));
 }
 
