@@ -14,6 +14,9 @@ const SAMPLE: u32 = 50;
 const OPEN_PERCENT: u32 = 50;
 /// Pushes in a row to which there was no way, that open it.
 const UNREACHED: u32 = 3;
+/// A provider that answered others no longer than this before a push was first tried is in order: that push may
+/// be the last of its campaign.
+const SHORTLY: Duration = Duration::from_secs(30);
 /// The first time it stays open; each failed probe doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest it stays open between probes.
@@ -120,10 +123,10 @@ impl Breaker {
         }
     }
 
-    /// A push would use up its tries, the first of which began `since`. Where nobody was answered from then
-    /// on, that says more of the provider than of the device: whether this opened the breaker.
+    /// A push would use up its tries, the first of which began `since`. Where nobody was answered from shortly
+    /// before on, that says more of the provider than of the device: whether this opened the breaker.
     pub fn used_up(&mut self, since: Instant, now: Instant) -> bool {
-        let silent = self.answered.is_none_or(|at| at < since);
+        let silent = self.answered.is_none_or(|at| at + SHORTLY < since);
         let opens = self.state == State::Closed && silent;
         if opens {
             self.open(now);
@@ -182,10 +185,12 @@ mod tests {
     #[test]
     fn a_push_that_used_up_its_tries_opens_it_where_nobody_was_answered() {
         let (mut breaker, begun) = (Breaker::default(), Instant::now());
-        let later = begun + FIRST_WAIT;
+        let soon = begun + SHORTLY / 2;
+        let later = begun + 2 * SHORTLY;
         breaker.answered(begun);
         assert!(!breaker.failed(false, later));
         assert!(!breaker.used_up(begun, later), "somebody was answered meanwhile");
+        assert!(!breaker.used_up(soon, later), "somebody was answered shortly before");
         assert!(breaker.used_up(later, later));
         assert!(breaker.is_open() && !breaker.used_up(later, later), "it is open by now");
     }
