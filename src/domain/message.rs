@@ -36,6 +36,9 @@ pub enum Priority {
     High,
 }
 
+/// The longest time to live that FCM takes, and the one it assumes where none is given: four weeks.
+pub const LONGEST_TIME_TO_LIVE_SECS: u32 = 28 * 24 * 3600;
+
 /// Options of a notification.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

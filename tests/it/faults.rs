@@ -1,7 +1,9 @@
 //! The arrows between engine and providers, cut while a campaign runs. The gateways' records say that
 //! nobody was missed; where a provider never answered for a push, a repeat is allowed and counted.
 
-use serde_json::json;
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
 
 use crate::support::house::{House, expected, settled, total};
 
@@ -39,6 +41,32 @@ fn answers_that_say_later_are_tried_again_until_they_are_taken() {
     let (house, ended) = sent_through(&faults);
     let proof = house.prove(DEVICES);
     assert_eq!((proof.missed, proof.duplicates, total(&ended["failed"])), (0, 0, 0), "{ended}");
+}
+
+#[test]
+fn devices_that_are_put_off_for_ever_end_when_the_time_to_live_is_over() {
+    // A try while the provider is out of order is no device's own; so many they would never use up.
+    let settings = SETTINGS.replace("max_attempts = 8", "max_attempts = 100");
+    let house = House::start(&["--fail", "fcm:503:UNAVAILABLE:0.1"], &settings);
+    house.register(DEVICES);
+    let uuid = house.create(&json!({"time_to_live": 2}));
+    house.launch(&uuid);
+    let ended = house.wait_sent(&uuid);
+    let records = house.records();
+    let with = |status: &str| -> HashSet<&str> {
+        let those = records.iter().filter(|(_, answered, _)| answered == status);
+        those.map(|(token, ..)| token.as_str()).collect()
+    };
+    let (put_off, taken) = (with("503"), with("200"));
+    assert!(put_off.len() > 50 && put_off.is_disjoint(&taken), "{}", put_off.len());
+    assert_eq!((taken.len() + put_off.len()) as u64, expected(DEVICES), "nobody else is left out");
+    assert_eq!(house.prove(DEVICES).duplicates, 0);
+    assert_eq!(total(&ended["sent"]), taken.len() as u64, "{ended}");
+    // Who asked last has the provider's word; for the others it was no use to ask.
+    let reasons = ended["reasons"].as_object().expect("by reason");
+    let of = |reason: &str| reasons.get(reason).and_then(Value::as_u64).unwrap_or(0);
+    assert!(of("expired") > 0 && of("UNAVAILABLE") > 0, "{ended}");
+    assert_eq!(of("expired") + of("UNAVAILABLE"), put_off.len() as u64, "{ended}");
 }
 
 #[test]

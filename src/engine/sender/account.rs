@@ -87,8 +87,8 @@ impl Desk {
         })
     }
 
-    /// Whether pushes go out, for who has others to send meanwhile.
-    pub fn standing(&self, now: Instant) -> Standing {
+    /// Whether pushes of a campaign that is over then go out, for who has others to send meanwhile.
+    pub fn standing(&self, over_at: Instant, now: Instant) -> Standing {
         let state = self.lock();
         if state.hold_until.is_some_and(|until| until > now + BRIEF) {
             return Standing::Away { unasked: false };
@@ -100,6 +100,10 @@ impl Desk {
         }
         match state.breaker.stands() {
             (BreakerState::Closed, _) => Standing::Here,
+            // Nothing waits any more: what comes here ends.
+            _ if state.breaker.asked_in_vain(now).is_some_and(|asked| over_at <= asked) => {
+                Standing::Here
+            }
             (_, until) => {
                 let due = until.is_none_or(|until| until <= now);
                 let waits = !state.queue.is_empty() || state.queue.next_due().is_some();
@@ -242,14 +246,19 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// For a campaign that has an hour left.
+    fn standing(desk: &Desk, now: Instant) -> Standing {
+        desk.standing(now + 3600 * SECOND, now)
+    }
+
     #[test]
     fn a_provider_is_away_while_pushes_wait_for_it_for_long() {
         let now = Instant::now();
         let desk = desk(now);
-        assert_eq!(desk.standing(now), Standing::Here);
+        assert_eq!(standing(&desk, now), Standing::Here);
         desk.lock().hold_until = Some(now + 10 * SECOND);
-        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
-        assert_eq!(desk.standing(now + 9 * SECOND), Standing::Here);
+        assert_eq!(standing(&desk, now), Standing::Away { unasked: false });
+        assert_eq!(standing(&desk, now + 9 * SECOND), Standing::Here);
     }
 
     #[test]
@@ -257,10 +266,27 @@ mod tests {
         let now = Instant::now();
         let desk = desk(now);
         while !desk.lock().breaker.failed(now) {}
-        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
-        assert_eq!(desk.standing(now + 60 * SECOND), Standing::Away { unasked: true });
+        assert_eq!(standing(&desk, now), Standing::Away { unasked: false });
+        assert_eq!(standing(&desk, now + 60 * SECOND), Standing::Away { unasked: true });
         desk.lock().breaker.answered();
-        assert_eq!(desk.standing(now), Standing::Here);
+        assert_eq!(standing(&desk, now), Standing::Here);
+    }
+
+    #[test]
+    fn nobody_is_kept_waiting_whose_time_had_run_out_when_it_was_asked() {
+        let mut now = Instant::now();
+        let desk = desk(now);
+        while !desk.lock().breaker.failed(now) {}
+        assert_eq!(desk.standing(now, now), Standing::Away { unasked: false }, "not asked yet");
+        for _ in 0..5 {
+            now += 60 * SECOND;
+            desk.lock().breaker.probe(now);
+            desk.lock().breaker.failed(now);
+        }
+        assert_eq!(desk.standing(now, now), Standing::Here, "pushes end at once");
+        let later = now + SECOND;
+        assert_eq!(desk.standing(later, later), Standing::Away { unasked: false });
+        assert_eq!(desk.standing(now, now + 60 * SECOND), Standing::Away { unasked: true });
     }
 
     #[test]
@@ -268,9 +294,9 @@ mod tests {
         let now = Instant::now();
         let desk = desk(now);
         desk.lock().refused = Some(Refusal::new(Reason::new("InvalidProviderToken"), now));
-        assert_eq!(desk.standing(now), Standing::Here, "pushes end at once");
+        assert_eq!(standing(&desk, now), Standing::Here, "pushes end at once");
         desk.lock().refused.as_mut().expect("it refuses").probing_until = Some(now + 15 * SECOND);
-        assert_eq!(desk.standing(now), Standing::Here);
-        assert_eq!(desk.standing(now + 3 * SECOND), Standing::Away { unasked: false });
+        assert_eq!(standing(&desk, now), Standing::Here);
+        assert_eq!(standing(&desk, now + 3 * SECOND), Standing::Away { unasked: false });
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::outcome::{Answer, Outcome, Reason},
-    engine::verdict::{self, Health, Next, Token, Verdict},
+    engine::verdict::{self, Health, Next, Token, Try, Verdict},
     storage::PruneOrder,
 };
 
@@ -47,9 +47,11 @@ impl Desk {
         let mut state = self.lock();
         state.meter.answered(&answer, took, now);
         // While the provider is known to be out of order, a try is a probe, and no device's own.
-        job.attempts += u32::from(!state.breaker.is_open());
-        let attempt = job.attempts.max(1);
-        let verdict = verdict::judge(answer, attempt, registered_at, &self.policy, jitter);
+        let is_away = state.breaker.is_open();
+        job.attempts += u32::from(!is_away);
+        let is_last = is_away && job.is_over(now);
+        let tried = Try { number: job.attempts.max(1), registered_at, is_last };
+        let verdict = verdict::judge(answer, tried, &self.policy, jitter);
         self.note_health(&mut state, verdict.health, reason, now);
         if let Some(hold) = verdict.hold {
             let until = now + hold;

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{
+    expire,
     job::{Job, Ticket},
     meter::Meter,
     queue::{LaneEnd, Queue},
@@ -256,6 +257,10 @@ impl Desk {
         // one that asked last.
         let end = if state.breaker.is_open() { LaneEnd::Tail } else { LaneEnd::Head };
         state.queue.wake_due(now, end);
+        let over = expire::take(&mut state, now);
+        if !over.is_empty() {
+            return self.fail_unasked(state, over, &expire::reason(), now);
+        }
         if let Some(until) = state.hold_until.filter(|until| *until > now) {
             return Step::Sleep(until);
         }
@@ -302,6 +307,17 @@ impl Desk {
         now: Instant,
     ) -> Step {
         let jobs = state.queue.take_turn(|_, waiting| waiting.min(16 * CHUNK));
+        self.fail_unasked(state, jobs, reason, now)
+    }
+
+    /// Ends these devices without asking the provider.
+    pub(super) fn fail_unasked(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        jobs: Vec<Job>,
+        reason: &Reason,
+        now: Instant,
+    ) -> Step {
         state.meter.failed(reason, jobs.len() as u64);
         drop(state);
         jobs.iter().for_each(|job| self.count_pace(job, now));

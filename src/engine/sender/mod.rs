@@ -5,6 +5,7 @@
 mod account;
 mod conclude;
 mod desk;
+mod expire;
 mod job;
 mod meter;
 mod pump;
