@@ -43,7 +43,8 @@ pub const LONGEST_TIME_TO_LIVE_SECS: u32 = 28 * 24 * 3600;
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// How long the provider keeps trying to reach a sleeping device, in seconds.
+    /// How long the provider keeps trying to reach a sleeping device, and how long a campaign waits for a
+    /// provider that is out of order, in seconds.
     pub time_to_live: Option<u32>,
     /// Urgency.
     pub priority: Priority,

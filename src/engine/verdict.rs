@@ -31,8 +31,8 @@ pub struct Try {
     pub number: u32,
     /// When the device registered its token.
     pub registered_at: Timestamp,
-    /// Whether there is none after it, if it can be helped or not: the provider is out of order, and the
-    /// push's time to live has run out.
+    /// Whether another would come too late: the provider is out of order, and the push's time to live has
+    /// run out.
     pub is_last: bool,
 }
 
