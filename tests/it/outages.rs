@@ -105,7 +105,7 @@ fn apns_gets_all_of_its_devices_while_fcm_is_away() {
 
 #[test]
 fn who_waits_for_a_provider_that_stays_away_ends_with_the_time_to_live() {
-    let house = House::start(&[], SETTINGS);
+    let house = House::start(&[], &SETTINGS.replace("timeout_ms = 2000", "timeout_ms = 60000"));
     house.register(DEVICES);
     house.gateways.set_faults(&json!({"apns": {"refuse": true}, "fcm": {}})).expect("away");
     let uuid = house.create(&json!({"time_to_live": 5}));

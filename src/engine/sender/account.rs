@@ -5,8 +5,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    desk::{Desk, Refusal, State},
+    desk::{Desk, State},
     meter::Meter,
+    refusal::Refusal,
 };
 use crate::{
     domain::timestamp::Timestamp,
@@ -42,10 +43,11 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn of(state: &State, now: Instant) -> Option<Self> {
+    /// The provider is known to refuse the credentials in this way, if it does.
+    fn of(state: &State, refused: Option<&Refusal>, now: Instant) -> Option<Self> {
         let told =
             |refused: &&Refusal| !state.queue.is_empty() || now < refused.next_probe + REFUSAL_TOLD;
-        if let Some(refused) = state.refused.as_ref().filter(told) {
+        if let Some(refused) = refused.filter(told) {
             return Some(Self::Refused(refused.reason.as_str().to_owned(), refused.next_probe));
         }
         let (breaker, until) = state.breaker.stands();
@@ -74,10 +76,20 @@ impl Trouble {
 }
 
 impl Desk {
+    fn why(&self, state: &State, now: Instant) -> Option<Trouble> {
+        Trouble::of(state, self.known_refusal(state), now)
+    }
+
+    /// The refusal of the credentials, unless a push is under way that may yet be taken.
+    pub(super) fn known_refusal<'a>(&self, state: &'a State) -> Option<&'a Refusal> {
+        let is_known = |refused: &&Refusal| refused.is_certain() || self.in_flight() == 0;
+        state.refused.as_ref().filter(is_known)
+    }
+
     /// Why its provider cannot be sent to, or only slowly.
     pub fn trouble(&self) -> Option<String> {
         let now = Instant::now();
-        let trouble = Trouble::of(&self.lock(), now)?;
+        let trouble = self.why(&self.lock(), now)?;
         let told = self.told(&trouble);
         Some(match trouble {
             Trouble::Held(until) => {
@@ -93,7 +105,7 @@ impl Desk {
         if state.hold_until.is_some_and(|until| until > now + BRIEF) {
             return Standing::Away { unasked: false };
         }
-        if let Some(refused) = &state.refused {
+        if let Some(refused) = state.refused.as_ref().filter(|refused| refused.is_certain()) {
             // Until it is time to ask again pushes end at once.
             let away = refused.keeps_waiting(BRIEF, now);
             return if away { Standing::Away { unasked: false } } else { Standing::Here };
@@ -114,7 +126,7 @@ impl Desk {
 
     /// Why its provider cannot be sent to.
     pub fn outage(&self) -> Option<String> {
-        let trouble = Trouble::of(&self.lock(), Instant::now());
+        let trouble = self.why(&self.lock(), Instant::now());
         let outage = trouble.filter(|trouble| !matches!(trouble, Trouble::Held(_)));
         outage.map(|outage| self.told(&outage))
     }
@@ -128,7 +140,7 @@ impl Desk {
         let now = Instant::now();
         let mut state = self.lock();
         let (waiting, waiting_again) = state.queue.lengths();
-        let trouble = Trouble::of(&state, now);
+        let trouble = self.why(&state, now);
         ProviderReport {
             app: self.app.clone(),
             provider: self.transport.provider(),
@@ -290,10 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn one_that_refused_a_single_push_may_be_out_of_order_all_the_same() {
+        let now = Instant::now();
+        let desk = desk(now);
+        desk.lock().refused = Some(Refusal::new(Reason::new("BadTopic"), now));
+        assert_eq!(standing(&desk, now), Standing::Here);
+        while !desk.lock().breaker.failed(now) {}
+        assert_eq!(standing(&desk, now), Standing::Away { unasked: false });
+    }
+
+    #[test]
     fn one_that_refuses_the_credentials_is_away_only_while_it_is_asked_and_silent() {
         let now = Instant::now();
         let desk = desk(now);
-        desk.lock().refused = Some(Refusal::new(Reason::new("InvalidProviderToken"), now));
+        let mut refusal = Refusal::new(Reason::new("InvalidProviderToken"), now);
+        while refusal.doubt(0).0.is_some() {
+            refusal.repeat(Reason::new("InvalidProviderToken"), now);
+        }
+        desk.lock().refused = Some(refusal);
         assert_eq!(standing(&desk, now), Standing::Here, "pushes end at once");
         desk.lock().refused.as_mut().expect("it refuses").probing_until = Some(now + 15 * SECOND);
         assert_eq!(standing(&desk, now), Standing::Here);

@@ -4,8 +4,9 @@
 use tokio::time::Instant;
 
 use super::{
-    desk::{Desk, Refusal, State},
+    desk::{Desk, State},
     job::Job,
+    refusal::Refusal,
 };
 use crate::{
     domain::outcome::{Answer, Outcome, Reason},
@@ -32,7 +33,7 @@ impl Desk {
             state.meter.answered(&answer, took, now);
             state.meter.settled(&Outcome::Accepted);
             state.breaker.answered();
-            state.refused = None;
+            self.not_refused(&mut state);
             count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
         }
@@ -113,7 +114,7 @@ impl Desk {
         match (health, reason) {
             (Health::Answered, _) => {
                 state.breaker.answered();
-                state.refused = None;
+                self.not_refused(state);
             }
             (Health::Failing, reason) => {
                 state.fault = reason;
@@ -125,12 +126,13 @@ impl Desk {
                 }
             }
             (Health::Refusing, reason) => {
+                // It is there, at least.
+                state.breaker.answered();
                 let reason = reason.unwrap_or_else(|| Reason::new("bad_credential"));
-                if state.refused.is_none() {
-                    let word = reason.as_str();
-                    tracing::error!(app = %self.app, provider, reason = word, "the provider refuses the app's credentials");
+                match &mut state.refused {
+                    Some(refused) => refused.repeat(reason, now),
+                    None => state.refused = Some(Refusal::new(reason, now)),
                 }
-                state.refused = Some(Refusal::new(reason, now));
             }
         }
     }

@@ -10,6 +10,7 @@ mod job;
 mod meter;
 mod pump;
 mod queue;
+mod refusal;
 
 use std::{
     collections::{BTreeMap, HashMap},
