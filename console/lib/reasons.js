@@ -8,6 +8,7 @@ const REASONS = {
   no_credentials: 'The app has no credentials for this provider',
   malformed_token: 'The token is not one of this provider',
   bad_credential: 'The provider refused the credentials',
+  expired: 'Its time ran out while the provider was out of order',
   unavailable: 'The provider was out of order',
   internal_error: 'A fault in Fanfare itself',
   // Between us and the provider.

@@ -36,11 +36,15 @@ pub enum Priority {
     High,
 }
 
+/// The longest time to live that FCM takes, and the one it assumes where none is given: four weeks.
+pub const LONGEST_TIME_TO_LIVE_SECS: u32 = 28 * 24 * 3600;
+
 /// Options of a notification.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// How long the provider keeps trying to reach a sleeping device, in seconds.
+    /// How long the provider keeps trying to reach a sleeping device, and how long a campaign waits for a
+    /// provider that is out of order, in seconds.
     pub time_to_live: Option<u32>,
     /// Urgency.
     pub priority: Priority,

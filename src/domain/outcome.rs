@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::timestamp::Timestamp;
 
 /// Why a push failed: the provider's own word (`BadDeviceToken`, `UNREGISTERED`), or ours in lower
-/// case (`no_token`, `unavailable`). Unknown words are kept as they came.
+/// case (`no_token`, `expired`). Unknown words are kept as they came.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reason(Arc<str>);

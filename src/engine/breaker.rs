@@ -147,6 +147,17 @@ impl Breaker {
         }
     }
 
+    /// When the provider was last asked in vain, where it has been out of order for so long that it is
+    /// asked no more often any more, and is not to be asked again yet.
+    pub fn asked_in_vain(&self, now: Instant) -> Option<Instant> {
+        match self.state {
+            State::Open { until } if self.wait == LONGEST_WAIT && now < until => {
+                Some(until - self.wait)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether pushes are held back.
     pub fn is_open(&self) -> bool {
         self.state != State::Closed
@@ -215,6 +226,25 @@ mod tests {
         assert!(matches!(breaker.pass(until), Pass::Wait(_)));
         breaker.answered(now);
         assert_eq!(breaker.pass(until), Pass::Free);
+    }
+
+    #[test]
+    fn only_after_many_probes_was_it_asked_in_vain_and_only_until_the_next() {
+        let mut now = Instant::now();
+        let mut breaker = opened(now);
+        let mut probes = 0;
+        while breaker.asked_in_vain(now).is_none() {
+            let Pass::Wait(until) = breaker.pass(now) else { panic!("not open") };
+            now = until;
+            breaker.probe(now);
+            assert_eq!(breaker.asked_in_vain(now), None, "it is being asked");
+            breaker.failed(false, now);
+            probes += 1;
+        }
+        assert_eq!((probes, breaker.asked_in_vain(now + LONGEST_WAIT / 2)), (5, Some(now)));
+        assert_eq!(breaker.asked_in_vain(now + LONGEST_WAIT), None, "it is time to ask again");
+        breaker.answered(now);
+        assert_eq!(breaker.asked_in_vain(now), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -21,6 +22,7 @@ use crate::{
         campaign::{Position, ShardKey},
         device::SendPlatform,
         ids::{AppName, NotificationId},
+        message::LONGEST_TIME_TO_LIVE_SECS,
         notification::Notification,
     },
     telemetry::CampaignTrace,
@@ -37,6 +39,9 @@ pub struct CampaignRun {
     pub notification: Notification,
     /// The message, rendered once for each provider that the app has.
     pub rendered: HashMap<SendPlatform, Arc<Rendered>>,
+    /// When its time to live has run out, counted from where providers are told to count it: from the
+    /// beginning of this run. After that no provider is waited for.
+    pub over_at: Instant,
     /// The campaign's own pace.
     pub rate: RateLimiter,
     /// Its devices that got their outcome in the last second, here.
@@ -105,10 +110,14 @@ impl CampaignRun {
     ) -> Self {
         let rate = notification.message.options.rate_limit.unwrap_or(0);
         let credits = pages.pages_at(rate);
+        let now = Instant::now();
+        let lives_secs = notification.message.options.time_to_live;
+        let lives_secs = lives_secs.unwrap_or(LONGEST_TIME_TO_LIVE_SECS);
         Self {
             notification,
             rendered,
-            rate: RateLimiter::new(rate, Instant::now()),
+            over_at: now + Duration::from_secs(lives_secs.into()),
+            rate: RateLimiter::new(rate, now),
             pace: Pace::default(),
             trace,
             credits: Arc::new(Semaphore::new(credits)),
@@ -337,8 +346,6 @@ impl Campaigns {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

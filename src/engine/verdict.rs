@@ -24,6 +24,18 @@ pub struct RetryPolicy {
     pub backoff: Backoff,
 }
 
+/// A try that was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Try {
+    /// Which try of the push it is, from 1; 0 where none of its own was made yet.
+    pub number: u32,
+    /// When the device registered its token.
+    pub registered_at: Timestamp,
+    /// Whether another would come too late: the provider is out of order, and the push's time to live has
+    /// run out.
+    pub is_last: bool,
+}
+
 /// What becomes of the push.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
@@ -70,14 +82,8 @@ pub struct Verdict {
     pub hold: Option<Duration>,
 }
 
-/// Judges try number `attempt` (from 1) of a push to a token registered at `registered_at`.
-pub fn judge(
-    answer: Answer,
-    attempt: u32,
-    registered_at: Timestamp,
-    policy: &RetryPolicy,
-    jitter: f64,
-) -> Verdict {
+/// Judges the answer to one try.
+pub fn judge(answer: Answer, tried: Try, policy: &RetryPolicy, jitter: f64) -> Verdict {
     let settled =
         |outcome, health, token| Verdict { next: Next::Settle(outcome), health, token, hold: None };
     let failed = |reason: Reason| Outcome::Failed(reason);
@@ -86,7 +92,7 @@ pub fn judge(
         Answer::TokenGone { reason, since } => {
             // Apple's timestamp tells when the token was last known gone; one older than the
             // registration is about an earlier life of the same token.
-            let current = since.is_none_or(|since| since > registered_at);
+            let current = since.is_none_or(|since| since > tried.registered_at);
             let token = if current { Token::Gone } else { Token::Bad };
             settled(failed(reason), Health::Answered, token)
         }
@@ -99,7 +105,7 @@ pub fn judge(
         }
         Answer::BadCredential { reason } => settled(failed(reason), Health::Refusing, Token::Good),
         Answer::Throttled { reason, retry_after, device_only } => Verdict {
-            next: again(reason, retry_after, attempt, policy, jitter),
+            next: again(reason, retry_after, tried, policy, jitter),
             health: Health::Answered,
             token: Token::Good,
             hold: if device_only {
@@ -109,7 +115,7 @@ pub fn judge(
             },
         },
         Answer::Unavailable { reason, retry_after, unsent } => Verdict {
-            next: again(reason, retry_after, attempt, policy, jitter),
+            next: again(reason, retry_after, tried, policy, jitter),
             health: if unsent { Health::Unreached } else { Health::Failing },
             token: Token::Good,
             hold: None,
@@ -120,16 +126,17 @@ pub fn judge(
 fn again(
     reason: Reason,
     retry_after: Option<Duration>,
-    attempt: u32,
+    tried: Try,
     policy: &RetryPolicy,
     jitter: f64,
 ) -> Next {
     let asked = retry_after.unwrap_or_default();
-    if attempt >= policy.max_attempts || asked > LONGEST_RETRY_AFTER {
+    let is_spent = tried.is_last || tried.number >= policy.max_attempts;
+    if is_spent || asked > LONGEST_RETRY_AFTER {
         return Next::Settle(Outcome::Failed(reason));
     }
     // What the provider asks comes first; the jitter spreads those who were all asked the same.
-    Next::Retry(asked + policy.backoff.wait(attempt, jitter))
+    Next::Retry(asked + policy.backoff.wait(tried.number, jitter))
 }
 
 #[cfg(test)]
@@ -141,8 +148,9 @@ mod tests {
         backoff: Backoff { base: Duration::from_millis(100), max: Duration::from_secs(1) },
     };
 
-    fn verdict(answer: Answer, attempt: u32) -> Verdict {
-        judge(answer, attempt, Timestamp(1000), &POLICY, 0.5)
+    fn verdict(answer: Answer, number: u32) -> Verdict {
+        let tried = Try { number, registered_at: Timestamp(1000), is_last: false };
+        judge(answer, tried, &POLICY, 0.5)
     }
 
     #[test]
@@ -167,6 +175,18 @@ mod tests {
         assert_eq!(asked.next, Next::Retry(Duration::from_millis(2050)));
         let last = verdict(down(None), 3);
         assert_eq!(last.next, Next::Settle(Outcome::Failed(Reason::new("reset"))));
+    }
+
+    #[test]
+    fn the_last_try_ends_in_its_reason_whichever_it_is() {
+        let last = Try { number: 1, registered_at: Timestamp(1000), is_last: true };
+        let reason = Reason::new("UNAVAILABLE");
+        let down = Answer::Unavailable { reason: reason.clone(), retry_after: None, unsent: false };
+        let failed = judge(down, last, &POLICY, 0.5);
+        assert_eq!(failed.next, Next::Settle(Outcome::Failed(reason)));
+        assert_eq!(failed.health, Health::Failing);
+        let taken = judge(Answer::Accepted, last, &POLICY, 0.5);
+        assert_eq!(taken.next, Next::Settle(Outcome::Accepted));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The arrows between engine and providers, cut while a campaign runs. The gateways' records say that
 //! nobody was missed; where a provider never answered for a push, a repeat is allowed and counted.
 
-use serde_json::json;
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
 
 use crate::support::house::{House, expected, settled, total};
 
@@ -39,6 +41,34 @@ fn answers_that_say_later_are_tried_again_until_they_are_taken() {
     let (house, ended) = sent_through(&faults);
     let proof = house.prove(DEVICES);
     assert_eq!((proof.missed, proof.duplicates, total(&ended["failed"])), (0, 0, 0), "{ended}");
+}
+
+#[test]
+fn devices_that_are_put_off_for_ever_end_when_the_time_to_live_is_over() {
+    // A try while the provider is out of order is no device's own; so many they would never use up. And
+    // no answer is late, so that nobody else is waited for.
+    let settings = SETTINGS.replace("max_attempts = 8", "max_attempts = 100");
+    let settings = settings.replace("timeout_ms = 2000", "timeout_ms = 60000");
+    let house = House::start(&["--fail", "fcm:503:UNAVAILABLE:0.1"], &settings);
+    house.register(DEVICES);
+    let uuid = house.create(&json!({"time_to_live": 2}));
+    house.launch(&uuid);
+    let ended = house.wait_sent(&uuid);
+    let records = house.records();
+    let with = |status: &str| -> HashSet<&str> {
+        let those = records.iter().filter(|(_, answered, _)| answered == status);
+        those.map(|(token, ..)| token.as_str()).collect()
+    };
+    let (put_off, taken) = (with("503"), with("200"));
+    assert!(put_off.len() > 50 && put_off.is_disjoint(&taken), "{}", put_off.len());
+    assert_eq!((taken.len() + put_off.len()) as u64, expected(DEVICES), "nobody else is left out");
+    assert_eq!(house.prove(DEVICES).duplicates, 0);
+    assert_eq!(total(&ended["sent"]), taken.len() as u64, "{ended}");
+    // Who asked last has the provider's word; for the others it was no use to ask.
+    let reasons = ended["reasons"].as_object().expect("by reason");
+    let of = |reason: &str| reasons.get(reason).and_then(Value::as_u64).unwrap_or(0);
+    assert!(of("expired") > 0 && of("UNAVAILABLE") > 0, "{ended}");
+    assert_eq!(of("expired") + of("UNAVAILABLE"), put_off.len() as u64, "{ended}");
 }
 
 #[test]
@@ -94,14 +124,41 @@ fn a_wrong_environment_deletes_no_tokens() {
     assert!(pruned * 10 < gone, "{pruned} of {gone} tokens were given up");
 }
 
+/// APNs' pushes under way at once: `apns_connections` of `streams_per_connection`, as they are by default.
+const APNS_WINDOW: u64 = 2 * 500;
+
 #[test]
 fn refused_credentials_fail_fast_without_hammering_the_provider() {
     let (house, ended) = sent_through(&["--fail", "apns:403:InvalidProviderToken:1.0"]);
     let refused = ended["reasons"]["InvalidProviderToken"].as_u64().expect("many");
-    assert!(refused > 1000, "{ended}");
     let stats = house.gateways.stats().expect("stats");
-    assert!(stats["apns"]["requests"].as_u64() < Some(refused), "{stats}");
+    let asked = stats["apns"]["requests"].as_u64().expect("a number");
+    // What was under way at the first refusal, what it takes to be certain, and who asks whether it still is.
+    assert!(asked <= APNS_WINDOW + 24 + 10 && asked < refused, "{asked} of {refused}");
     assert_eq!(total(&ended["sent"]) + refused, expected(DEVICES));
+}
+
+#[test]
+fn a_refusal_of_some_fails_those_alone() {
+    let (house, ended) = sent_through(&["--fail", "apns:403:InvalidProviderToken:0.3"]);
+    let records = house.records();
+    let refused = records.iter().filter(|(_, status, _)| status == "403").count() as u64;
+    assert!(refused > 300, "{refused}");
+    let taken = records.iter().filter(|(_, status, _)| status == "200").count() as u64;
+    assert_eq!((taken + refused, total(&ended["failed"])), (expected(DEVICES), refused), "{ended}");
+    let proof = house.prove(DEVICES);
+    assert_eq!((proof.missed, proof.duplicates), (0, 0), "each was asked for once");
+}
+
+#[test]
+fn a_resend_at_once_asks_a_provider_that_refused_everything() {
+    let (house, ended) = sent_through(&["--fail", "apns:403:InvalidProviderToken:1.0"]);
+    assert!(total(&ended["failed"]) > 1000, "{ended}");
+    house.gateways.set_faults(&json!({})).expect("set");
+    let uuid = ended["uuid"].as_str().expect("a uuid");
+    house.api().post(&format!("/notifications/{uuid}/:resend"), &json!({})).expect("resent");
+    let ended = house.wait_sent(uuid);
+    assert_eq!((total(&ended["failed"]), house.prove(DEVICES).missed), (0, 0), "{ended}");
 }
 
 #[test]

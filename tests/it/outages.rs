@@ -105,6 +105,27 @@ fn apns_gets_all_of_its_devices_while_fcm_is_away() {
 }
 
 #[test]
+fn who_waits_for_a_provider_that_stays_away_ends_with_the_time_to_live() {
+    let house = House::start(&[], &SETTINGS.replace("timeout_ms = 2000", "timeout_ms = 60000"));
+    house.register(DEVICES);
+    house.gateways.set_faults(&json!({"apns": {"refuse": true}, "fcm": {}})).expect("away");
+    let uuid = house.create(&json!({"time_to_live": 5}));
+    house.launch(&uuid);
+    let ended = house.wait_sent(&uuid);
+    let (apple, all) = (apple(DEVICES) as u64, expected(DEVICES));
+    let records = house.records();
+    assert_eq!(accepted(&records).len() as u64, all - apple, "FCM got all of its own");
+    let counted = (total(&ended["sent"]), total(&ended["failed"]));
+    assert_eq!(counted, (all - apple, apple), "{ended}");
+    // But for those that asked, in vain, after their time.
+    assert!(ended["reasons"]["expired"].as_u64() > Some(apple * 9 / 10), "{ended}");
+    // Sent again they are sent to: another round has its time from its own beginning.
+    house.gateways.set_faults(&json!({})).expect("back");
+    house.api().post(&format!("/notifications/{uuid}/:resend"), &json!({})).expect("resent");
+    assert_eq!(ends_well(&house, &uuid), NONE);
+}
+
+#[test]
 fn a_slow_campaign_sends_at_its_pace_to_the_provider_that_is_there() {
     let house = without_fcm(SETTINGS);
     let uuid = house.create(&json!({"rate_limit": 1500}));

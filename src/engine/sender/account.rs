@@ -5,8 +5,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    desk::{Desk, Refusal, State},
+    desk::{Desk, State},
     meter::Meter,
+    refusal::Refusal,
 };
 use crate::{
     domain::timestamp::Timestamp,
@@ -42,10 +43,11 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn of(state: &State, now: Instant) -> Option<Self> {
+    /// The provider is known to refuse the credentials in this way, if it does.
+    fn of(state: &State, refused: Option<&Refusal>, now: Instant) -> Option<Self> {
         let told =
             |refused: &&Refusal| !state.queue.is_empty() || now < refused.next_probe + REFUSAL_TOLD;
-        if let Some(refused) = state.refused.as_ref().filter(told) {
+        if let Some(refused) = refused.filter(told) {
             return Some(Self::Refused(refused.reason.as_str().to_owned(), refused.next_probe));
         }
         let (breaker, until) = state.breaker.stands();
@@ -74,10 +76,20 @@ impl Trouble {
 }
 
 impl Desk {
+    fn why(&self, state: &State, now: Instant) -> Option<Trouble> {
+        Trouble::of(state, self.known_refusal(state), now)
+    }
+
+    /// The refusal of the credentials, unless a push is under way that may yet be taken.
+    pub(super) fn known_refusal<'a>(&self, state: &'a State) -> Option<&'a Refusal> {
+        let is_known = |refused: &&Refusal| refused.is_certain() || self.in_flight() == 0;
+        state.refused.as_ref().filter(is_known)
+    }
+
     /// Why its provider cannot be sent to, or only slowly.
     pub fn trouble(&self) -> Option<String> {
         let now = Instant::now();
-        let trouble = Trouble::of(&self.lock(), now)?;
+        let trouble = self.why(&self.lock(), now)?;
         let told = self.told(&trouble);
         Some(match trouble {
             Trouble::Held(until) => {
@@ -87,19 +99,23 @@ impl Desk {
         })
     }
 
-    /// Whether pushes go out, for who has others to send meanwhile.
-    pub fn standing(&self, now: Instant) -> Standing {
+    /// Whether pushes of a campaign that is over then go out, for who has others to send meanwhile.
+    pub fn standing(&self, over_at: Instant, now: Instant) -> Standing {
         let state = self.lock();
         if state.hold_until.is_some_and(|until| until > now + BRIEF) {
             return Standing::Away { unasked: false };
         }
-        if let Some(refused) = &state.refused {
+        if let Some(refused) = state.refused.as_ref().filter(|refused| refused.is_certain()) {
             // Until it is time to ask again pushes end at once.
             let away = refused.keeps_waiting(BRIEF, now);
             return if away { Standing::Away { unasked: false } } else { Standing::Here };
         }
         match state.breaker.stands() {
             (BreakerState::Closed, _) => Standing::Here,
+            // Nothing waits any more: what comes here ends.
+            _ if state.breaker.asked_in_vain(now).is_some_and(|asked| over_at <= asked) => {
+                Standing::Here
+            }
             (_, until) => {
                 let due = until.is_none_or(|until| until <= now);
                 let waits = !state.queue.is_empty() || state.queue.next_due().is_some();
@@ -110,7 +126,7 @@ impl Desk {
 
     /// Why its provider cannot be sent to.
     pub fn outage(&self) -> Option<String> {
-        let trouble = Trouble::of(&self.lock(), Instant::now());
+        let trouble = self.why(&self.lock(), Instant::now());
         let outage = trouble.filter(|trouble| !matches!(trouble, Trouble::Held(_)));
         outage.map(|outage| self.told(&outage))
     }
@@ -124,7 +140,7 @@ impl Desk {
         let now = Instant::now();
         let mut state = self.lock();
         let (waiting, waiting_again) = state.queue.lengths();
-        let trouble = Trouble::of(&state, now);
+        let trouble = self.why(&state, now);
         ProviderReport {
             app: self.app.clone(),
             provider: self.transport.provider(),
@@ -242,14 +258,19 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// For a campaign that has an hour left.
+    fn standing(desk: &Desk, now: Instant) -> Standing {
+        desk.standing(now + 3600 * SECOND, now)
+    }
+
     #[test]
     fn a_provider_is_away_while_pushes_wait_for_it_for_long() {
         let now = Instant::now();
         let desk = desk(now);
-        assert_eq!(desk.standing(now), Standing::Here);
+        assert_eq!(standing(&desk, now), Standing::Here);
         desk.lock().hold_until = Some(now + 10 * SECOND);
-        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
-        assert_eq!(desk.standing(now + 9 * SECOND), Standing::Here);
+        assert_eq!(standing(&desk, now), Standing::Away { unasked: false });
+        assert_eq!(standing(&desk, now + 9 * SECOND), Standing::Here);
     }
 
     #[test]
@@ -257,20 +278,51 @@ mod tests {
         let now = Instant::now();
         let desk = desk(now);
         while !desk.lock().breaker.failed(false, now) {}
-        assert_eq!(desk.standing(now), Standing::Away { unasked: false });
-        assert_eq!(desk.standing(now + 60 * SECOND), Standing::Away { unasked: true });
+        assert_eq!(standing(&desk, now), Standing::Away { unasked: false });
+        assert_eq!(standing(&desk, now + 60 * SECOND), Standing::Away { unasked: true });
         desk.lock().breaker.answered(now);
-        assert_eq!(desk.standing(now), Standing::Here);
+        assert_eq!(standing(&desk, now), Standing::Here);
+    }
+
+    #[test]
+    fn nobody_is_kept_waiting_whose_time_had_run_out_when_it_was_asked() {
+        let mut now = Instant::now();
+        let desk = desk(now);
+        while !desk.lock().breaker.failed(false, now) {}
+        assert_eq!(desk.standing(now, now), Standing::Away { unasked: false }, "not asked yet");
+        for _ in 0..5 {
+            now += 60 * SECOND;
+            desk.lock().breaker.probe(now);
+            desk.lock().breaker.failed(false, now);
+        }
+        assert_eq!(desk.standing(now, now), Standing::Here, "pushes end at once");
+        let later = now + SECOND;
+        assert_eq!(desk.standing(later, later), Standing::Away { unasked: false });
+        assert_eq!(desk.standing(now, now + 60 * SECOND), Standing::Away { unasked: true });
+    }
+
+    #[test]
+    fn one_that_refused_a_single_push_may_be_out_of_order_all_the_same() {
+        let now = Instant::now();
+        let desk = desk(now);
+        desk.lock().refused = Some(Refusal::new(Reason::new("BadTopic"), now));
+        assert_eq!(standing(&desk, now), Standing::Here);
+        while !desk.lock().breaker.failed(false, now) {}
+        assert_eq!(standing(&desk, now), Standing::Away { unasked: false });
     }
 
     #[test]
     fn one_that_refuses_the_credentials_is_away_only_while_it_is_asked_and_silent() {
         let now = Instant::now();
         let desk = desk(now);
-        desk.lock().refused = Some(Refusal::new(Reason::new("InvalidProviderToken"), now));
-        assert_eq!(desk.standing(now), Standing::Here, "pushes end at once");
+        let mut refusal = Refusal::new(Reason::new("InvalidProviderToken"), now);
+        while refusal.doubt(0).0.is_some() {
+            refusal.repeat(Reason::new("InvalidProviderToken"), now);
+        }
+        desk.lock().refused = Some(refusal);
+        assert_eq!(standing(&desk, now), Standing::Here, "pushes end at once");
         desk.lock().refused.as_mut().expect("it refuses").probing_until = Some(now + 15 * SECOND);
-        assert_eq!(desk.standing(now), Standing::Here);
-        assert_eq!(desk.standing(now + 3 * SECOND), Standing::Away { unasked: false });
+        assert_eq!(standing(&desk, now), Standing::Here);
+        assert_eq!(standing(&desk, now + 3 * SECOND), Standing::Away { unasked: false });
     }
 }

@@ -4,12 +4,13 @@
 use tokio::time::Instant;
 
 use super::{
-    desk::{Desk, Refusal, State},
+    desk::{Desk, State},
     job::Job,
+    refusal::Refusal,
 };
 use crate::{
     domain::outcome::{Answer, Outcome, Reason},
-    engine::verdict::{self, Health, Next, Token, Verdict},
+    engine::verdict::{self, Health, Next, Token, Try, Verdict},
     storage::PruneOrder,
 };
 
@@ -32,7 +33,7 @@ impl Desk {
             state.meter.answered(&answer, took, now);
             state.meter.settled(&Outcome::Accepted);
             state.breaker.answered(now);
-            state.refused = None;
+            self.not_refused(&mut state);
             count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
         }
@@ -49,7 +50,9 @@ impl Desk {
         job.begun(begun);
         self.excuse(&mut state, job, &answer, now);
         job.attempts += u32::from(is_own_try(&state, job, &answer));
-        let verdict = verdict::judge(answer, job.attempts, registered_at, &self.policy, jitter);
+        let is_last = state.breaker.is_open() && job.is_over(now);
+        let tried = Try { number: job.attempts, registered_at, is_last };
+        let verdict = verdict::judge(answer, tried, &self.policy, jitter);
         self.note_health(&mut state, verdict.health, reason, now);
         if let Some(hold) = verdict.hold {
             let until = now + hold;
@@ -127,11 +130,10 @@ impl Desk {
     }
 
     fn note_health(&self, state: &mut State, health: Health, reason: Option<Reason>, now: Instant) {
-        let provider = self.transport.provider().name();
         match (health, reason) {
             (Health::Answered, _) => {
                 state.breaker.answered(now);
-                state.refused = None;
+                self.not_refused(state);
             }
             (Health::Failing | Health::Unreached, reason) => {
                 state.fault = reason;
@@ -143,12 +145,13 @@ impl Desk {
                 }
             }
             (Health::Refusing, reason) => {
+                // It is there, at least.
+                state.breaker.answered(now);
                 let reason = reason.unwrap_or_else(|| Reason::new("bad_credential"));
-                if state.refused.is_none() {
-                    let word = reason.as_str();
-                    tracing::error!(app = %self.app, provider, reason = word, "the provider refuses the app's credentials");
+                match &mut state.refused {
+                    Some(refused) => refused.repeat(reason, now),
+                    None => state.refused = Some(Refusal::new(reason, now)),
                 }
-                state.refused = Some(Refusal::new(reason, now));
             }
         }
     }

@@ -15,9 +15,11 @@ use tokio::{
 };
 
 use super::{
+    expire,
     job::{Job, Ticket},
     meter::Meter,
     queue::{LaneEnd, Queue},
+    refusal::Refusal,
 };
 use crate::{
     domain::{device::Device, ids::AppName, outcome::Reason},
@@ -43,11 +45,6 @@ const UNRECORDED_WAIT: Duration = Duration::from_millis(20);
 const MOST_SINGLE: usize = 10_000;
 /// The same while the provider is out of order: what finds out whether it is back.
 const SINGLE_PROBES: usize = 4;
-/// How often a provider that refuses the app's credentials is asked again.
-const REFUSED_PROBE: Duration = Duration::from_secs(5);
-/// How long such a push may take to be answered before another is sent.
-const PROBE_PATIENCE: Duration = Duration::from_secs(15);
-
 /// The desk of one sender: one app through one provider.
 pub struct Desk {
     /// The app.
@@ -92,28 +89,6 @@ pub(super) struct State {
     pub(super) prunes: Vec<PruneOrder>,
     pub(super) hold_until: Option<Instant>,
     pub(super) refused: Option<Refusal>,
-}
-
-/// The provider refuses the app's credentials. Every push would be refused, so none is sent but for one
-/// now and then; forgotten at the first that is not refused.
-pub(super) struct Refusal {
-    pub(super) reason: Reason,
-    pub(super) next_probe: Instant,
-    /// A push is out to find out whether it still does; what waits waits for its answer, until then at
-    /// the longest.
-    pub(super) probing_until: Option<Instant>,
-}
-
-impl Refusal {
-    /// The provider has just refused.
-    pub(super) fn new(reason: Reason, now: Instant) -> Self {
-        Self { reason, next_probe: now + REFUSED_PROBE, probing_until: None }
-    }
-
-    /// Whether what waits has been waiting for a probe's answer for so long.
-    pub(super) fn keeps_waiting(&self, long: Duration, now: Instant) -> bool {
-        self.probing_until.is_some_and(|until| now < until && until <= now + PROBE_PATIENCE - long)
-    }
 }
 
 /// What the pump should do next.
@@ -170,6 +145,9 @@ impl Desk {
         if state.breaker.is_open() && !jobs.is_empty() {
             let first = rand::random_range(..jobs.len());
             jobs.rotate_left(first);
+        }
+        if let Some(refused) = &mut state.refused {
+            refused.ask_for((page.run.id(), page.desk.key.round), Instant::now());
         }
         state.queue.extend(page.run.id(), jobs.into_iter());
         drop(state);
@@ -250,12 +228,17 @@ impl Desk {
 
     /// What to do next. Takes out at most a chunk, from one campaign, as breaker, window and rates allow.
     pub fn step(self: &Arc<Self>, now: Instant) -> Step {
-        let free = self.transport.window().saturating_sub(self.in_flight());
+        let under_way = self.in_flight();
+        let mut free = self.transport.window().saturating_sub(under_way);
         let mut state = self.lock();
         // While the provider is out of order the devices take turns to ask: it may be back for all but the
         // one that asked last.
         let end = if state.breaker.is_open() { LaneEnd::Tail } else { LaneEnd::Head };
         state.queue.wake_due(now, end);
+        let over = expire::take(&mut state, now);
+        if !over.is_empty() {
+            return self.fail_unasked(state, over, &expire::reason(), now);
+        }
         if let Some(until) = state.hold_until.filter(|until| *until > now) {
             return Step::Sleep(until);
         }
@@ -263,11 +246,14 @@ impl Desk {
         if state.queue.is_empty() {
             return state.queue.next_due().map_or(Step::Idle, Step::Sleep);
         }
+        if let Some(more) = self.doubt(&mut state, under_way) {
+            free = free.min(more);
+        }
         // Pushes that end wake the pump through `room`.
         if free == 0 {
             return Step::Idle;
         }
-        if let Some(refused) = &state.refused {
+        if let Some(refused) = state.refused.as_ref().filter(|refused| refused.is_certain()) {
             if now < refused.next_probe {
                 let reason = refused.reason.clone();
                 return self.fail_refused(state, &reason, now);
@@ -277,7 +263,7 @@ impl Desk {
             }
             let step = self.take(&mut state.queue, 1, now);
             if let (Step::Push(_), Some(refused)) = (&step, &mut state.refused) {
-                refused.probing_until = Some(now + PROBE_PATIENCE);
+                refused.probe(now);
             }
             return step;
         }
@@ -294,6 +280,17 @@ impl Desk {
         }
     }
 
+    /// How many pushes may begin while it is in doubt whether the provider refuses them all.
+    fn doubt(&self, state: &mut State, under_way: usize) -> Option<usize> {
+        let refused = state.refused.as_mut()?;
+        let (more, is_new) = refused.doubt(under_way);
+        if is_new {
+            let (provider, reason) = (self.transport.provider().name(), refused.reason.as_str());
+            tracing::error!(app = %self.app, provider, reason, "the provider refuses the app's credentials");
+        }
+        more
+    }
+
     /// Ends some devices as refused without asking the provider.
     fn fail_refused(
         &self,
@@ -302,6 +299,17 @@ impl Desk {
         now: Instant,
     ) -> Step {
         let jobs = state.queue.take_turn(|_, waiting| waiting.min(16 * CHUNK));
+        self.fail_unasked(state, jobs, reason, now)
+    }
+
+    /// Ends these devices without asking the provider.
+    pub(super) fn fail_unasked(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        jobs: Vec<Job>,
+        reason: &Reason,
+        now: Instant,
+    ) -> Step {
         state.meter.failed(reason, jobs.len() as u64);
         drop(state);
         jobs.iter().for_each(|job| self.count_pace(job, now));
@@ -361,7 +369,12 @@ impl Desk {
 
     /// The provider takes the credentials after all: what waits need not wait for a probe.
     pub fn forgive(&self) {
-        if self.lock().refused.take().is_some() {
+        self.not_refused(&mut self.lock());
+    }
+
+    /// A push was not refused: what waited for that goes on.
+    pub(super) fn not_refused(&self, state: &mut State) {
+        if state.refused.take().is_some() {
             self.work.notify_one();
         }
     }
@@ -369,7 +382,8 @@ impl Desk {
     /// The provider's word for refusing the app's credentials, if it does.
     pub fn refusal(&self) -> Option<String> {
         let state = self.lock();
-        state.refused.as_ref().map(|refused| refused.reason.as_str().to_owned())
+        let refused = self.known_refusal(&state);
+        refused.map(|refused| refused.reason.as_str().to_owned())
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -110,6 +110,15 @@ impl Job {
         }
     }
 
+    /// Whether its campaign's time to live had run out by then. Who asked for a single push waits for it
+    /// or does not.
+    pub fn is_over(&self, at: Instant) -> bool {
+        match &self.part_of {
+            PartOf::Page { page, .. } => page.run.over_at <= at,
+            PartOf::Nothing(_) => false,
+        }
+    }
+
     /// Whether it is pushed to alone, in no campaign.
     pub fn is_direct(&self) -> bool {
         matches!(self.part_of, PartOf::Nothing(_))

@@ -5,10 +5,12 @@
 mod account;
 mod conclude;
 mod desk;
+mod expire;
 mod job;
 mod meter;
 mod pump;
 mod queue;
+mod refusal;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -100,6 +100,11 @@ impl Queue {
         self.take_if(|job| !job.is_wanted())
     }
 
+    /// Takes out every device whose campaign goes on though its time to live had run out by then.
+    pub fn take_over(&mut self, at: Instant) -> Vec<Job> {
+        self.take_if(|job| job.is_over(at) && job.is_wanted())
+    }
+
     /// Takes out every device.
     pub fn take_all(&mut self) -> Vec<Job> {
         self.take_if(|_| true)

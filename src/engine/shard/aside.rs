@@ -46,7 +46,7 @@ impl Outlook {
         }
         for provider in run.rendered.keys().copied() {
             let desk = senders.get(run.app(), provider);
-            match desk.map_or(Standing::Here, |desk| desk.standing(now)) {
+            match desk.map_or(Standing::Here, |desk| desk.standing(run.over_at, now)) {
                 Standing::Here => outlook.some_here = true,
                 Standing::Away { unasked } => {
                     outlook.away.push(provider);

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::{
     domain::{
-        Error, Result, audience, message::Message, notification::Notification, timestamp::Timestamp,
+        Error, Result, audience,
+        message::{LONGEST_TIME_TO_LIVE_SECS, Message},
+        notification::Notification,
+        timestamp::Timestamp,
     },
     engine::EngineHandle,
 };
@@ -16,8 +19,6 @@ const MAX_URL_BYTES: usize = 2048;
 /// APNs' limit on `apns-collapse-id`.
 const MAX_COLLAPSE_ID_BYTES: usize = 64;
 const MAX_SOUND_BYTES: usize = 256;
-/// FCM's limit: four weeks.
-const MAX_TIME_TO_LIVE_SECS: u32 = 28 * 24 * 3600;
 /// How far in the past `scheduled_at` may lie: clocks differ, and requests take their time.
 const SCHEDULE_SLACK: Duration = Duration::from_secs(60);
 
@@ -93,8 +94,8 @@ fn check_url(field: &str, url: Option<&str>) -> Result<()> {
 
 fn check_options(message: &Message) -> Result<()> {
     let options = &message.options;
-    if options.time_to_live.is_some_and(|secs| secs > MAX_TIME_TO_LIVE_SECS) {
-        let what = format!("is over {MAX_TIME_TO_LIVE_SECS} seconds");
+    if options.time_to_live.is_some_and(|secs| secs > LONGEST_TIME_TO_LIVE_SECS) {
+        let what = format!("is over {LONGEST_TIME_TO_LIVE_SECS} seconds");
         return Err(Error::invalid("time_to_live", what));
     }
     let texts = [

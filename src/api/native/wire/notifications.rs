@@ -53,7 +53,8 @@ pub struct NotificationBody {
     /// When a launch takes effect; must be to come.
     #[serde(default, deserialize_with = "nullable")]
     scheduled_at: Option<Option<Time>>,
-    /// How long providers keep trying, in seconds.
+    /// How long providers keep trying, in seconds (0: now or never; at most 28 days), and how long one
+    /// that is out of order is waited for: what waits for it then fails, as `expired`.
     #[serde(default, deserialize_with = "nullable")]
     time_to_live: Option<Option<u32>>,
     /// How urgent it is.
@@ -259,7 +260,7 @@ pub struct NotificationJson<'a> {
     round: u16,
     /// Devices that have their outcome; those that other systems reported are not among them.
     settled: u64,
-    /// Failures by reason.
+    /// Failures by reason: the provider's word, or ours in lower case.
     reasons: &'a BTreeMap<String, u64>,
 }
 
