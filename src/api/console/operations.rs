@@ -23,7 +23,8 @@ const ABOUT_SESSION: &str = "A key is exchanged for a cookie, which every native
     With the cookie, every method but GET and HEAD carries `X-CSRF-Token`, the session's `csrf`.";
 const ABOUT_FEED: &str = "The status of an app, once or as it changes.";
 
-const OR_NONE: &str = "`true` for whoever only wants to know: nobody is answered with null then, not refused.";
+const OR_NONE: &str =
+    "`true` for whoever only wants to know: nobody is answered with null then, not refused.";
 
 fn object() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)

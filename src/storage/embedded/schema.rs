@@ -208,7 +208,8 @@ mod tests {
             connection.execute_batch(ddl).expect("the fourth version");
         }
         connection.pragma_update(None, "user_version", 4).expect("pragma");
-        let body = r#"{"id": "1", "actor": {"name": "a \"b\"", "via": "key"}, "details": {"name": 1}}"#;
+        let body =
+            r#"{"id": "1", "actor": {"name": "a \"b\"", "via": "key"}, "details": {"name": 1}}"#;
         let insert = "INSERT INTO audit (id, action, body) VALUES ('1', 'key.created', ?)";
         connection.execute(insert, [body]).expect("an entry");
         migrate(&mut connection).expect("migrated");
