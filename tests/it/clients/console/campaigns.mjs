@@ -9,9 +9,9 @@ await inBrowser(async (open) => {
   await remembersRates(tab);
   await lists(tab);
   await sends(tab);
-  await sendsWhatItShows(tab);
   await conducts(tab);
   await isInTheLog(tab);
+  await sendsWhatItShows(tab);
   await limits(tab);
   await readsTheChart(tab);
   await errs(tab);
@@ -123,8 +123,15 @@ async function sendsWhatItShows(tab) {
   await question("By somebody else").waitFor();
   is(await isDraft(), "what nobody saw was launched");
   is(await button(tab, "Cancel").evaluate((cancel) => cancel === document.activeElement), "another Enter would launch it unread");
-  is((await violations(tab)).length === 0, (await violations(tab)).join("\n"));
-  await tab.screenshot({ path: picture("campaign-changed") });
+  const window = tab.viewportSize();
+  for (const [looks, size, colorScheme] of [["light", window, "light"], ["dark", window, "dark"], ["phone", { width: 390, height: 844 }, "light"]]) {
+    await tab.setViewportSize(size);
+    await tab.emulateMedia({ colorScheme });
+    const wrong = await violations(tab);
+    is(wrong.length === 0 && !(await overflows(tab)), `${looks}: wider than the window, or ${wrong.join("\n")}`);
+    await tab.screenshot({ path: picture(`campaign-changed-${looks}`) });
+  }
+  await tab.setViewportSize(window);
   await button(tab, "Cancel").click();
   await tab.locator(".push", { hasText: "By somebody else" }).waitFor();
   is(await isDraft(), "what was left was launched");
