@@ -5,6 +5,8 @@ import { api, inBrowser, is, overflows, picture, settled, shows, showsNot, signI
 
 await inBrowser(async (open) => {
   const tab = await open();
+  // It lasts for a minute, and is conducted when the lists have been walked through.
+  await api("PUT", `/notifications/${site.sending}/status`, { status: "PAUSED" });
   await signIn(tab);
   await remembersRates(tab);
   await lists(tab);
@@ -147,6 +149,7 @@ async function sendsWhatItShows(tab) {
 }
 
 async function conducts(tab) {
+  await api("PUT", `/notifications/${site.sending}/status`, { status: "LAUNCHED" });
   await visit(tab, `/campaigns/${site.sending}`);
   await state(tab, "Sending");
   await button(tab, "Pause").click();
