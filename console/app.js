@@ -50,8 +50,8 @@ function chosenApp(before) {
 /** Begins again for whoever is signed in now. */
 async function begin() {
   const before = session?.chosen;
-  session = await get('/console/session', { quiet: true }).catch((error) => {
-    if (error.status !== 401) failed(error);
+  session = await get('/console/session?or_none=true', { quiet: true }).catch((error) => {
+    failed(error);
     return null;
   });
   feed?.close();

@@ -61,6 +61,9 @@ export const put = (path, body, options) => call('PUT', path, body, options);
 export const patch = (path, body, options) => call('PATCH', path, body, options);
 export const remove = (path, options) => call('DELETE', path, undefined, options);
 
+/** The header that lets a call change only the version `etag`; none where that is not known. */
+export const ifMatch = (etag) => (etag ? { 'If-Match': etag } : {});
+
 /** A path of segments that people name: each is encoded. */
 export const path = (strings, ...parts) =>
   strings.reduce((all, piece, index) => all + encodeURIComponent(parts[index - 1]) + piece);

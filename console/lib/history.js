@@ -14,6 +14,7 @@ export class History {
   campaigns = new Map();
   #feed;
   #timer;
+  #stop;
   #filled = null;
   #listeners = new Set();
 
@@ -21,6 +22,8 @@ export class History {
     this.#feed = feed;
     // By our own clock: the feed says nothing while nothing changes.
     this.#timer = setInterval(() => this.#sample(), STEP_MS);
+    // What the server remembers is there to be shown as soon as it is told.
+    this.#stop = feed.watch(({ before }) => before && before !== this.#filled && this.#sample());
   }
 
   /** Calls `listener` after every sample; answers how to stop that. */
@@ -36,6 +39,7 @@ export class History {
 
   close() {
     clearInterval(this.#timer);
+    this.#stop();
     this.#listeners.clear();
   }
 

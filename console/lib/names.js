@@ -46,10 +46,21 @@ export function unsendable({ pruned, push_token: token, send_platform: provider 
   return deviceProvider(Number(provider)) ? null : 'it has no provider';
 }
 
+const NOBODY = 'Somebody without a key';
+
 /** Who a key's name stands for: the installation's own keys have no names but their places. */
 export function callerName(name) {
-  if (name === 'open') return 'Somebody without a key';
+  if (name === 'open') return NOBODY;
   const place = /^internal\.keys\[(\d+)\]$/.exec(name)?.[1];
   if (place === undefined) return name;
   return place === '0' ? 'Operator' : `Operator ${Number(place) + 1}`;
+}
+
+/** The key's name for a name of this console's or of a key, in whatever case; `known` are names of keys. */
+export function callerOf(text, known = []) {
+  const wanted = text.trim().toLowerCase();
+  const said = (name) => name.toLowerCase() === wanted || callerName(name).toLowerCase() === wanted;
+  if (known.includes(text.trim())) return text.trim();
+  const place = /^operator(?: (\d+))?$/.exec(wanted);
+  return known.find(said) ?? (wanted === NOBODY.toLowerCase() ? 'open' : place ? `internal.keys[${(place[1] ?? 1) - 1}]` : text.trim());
 }

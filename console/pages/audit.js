@@ -1,8 +1,9 @@
 // The audit log: who did what, newest first.
 
-import { envelope, get, query } from '../lib/api.js';
+import { envelope, get, path, query } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
 import { clock, number, time } from '../lib/format.js';
+import { callerName, callerOf } from '../lib/names.js';
 import { remember } from '../lib/router.js';
 import { icon } from '../parts/icons.js';
 import { pager } from '../parts/pager.js';
@@ -23,9 +24,10 @@ export function page({ query: asked, session }) {
   const state = {
     action: asked.get('action') ?? '',
     target: asked.get('target') ?? '',
+    who: callerName(asked.get('who') ?? ''),
     everywhere: session.operator && asked.get('app') !== 'this',
     start: Number(asked.get('start')) || 0,
-    rows: null, total: 0, error: null, titles: new Map(), open: new Set(),
+    rows: null, total: 0, error: null, titles: new Map(), open: new Set(), callers: new Set(session.key_name ? [session.key_name] : []),
   };
   let turn = 0;
   const view = drawn(() => h('div.stack', null,
@@ -39,18 +41,20 @@ export function page({ query: asked, session }) {
   }
   function choose(changes) {
     Object.assign(state, { start: 0 }, changes);
-    remember({ action: state.action, target: state.target, start: state.start || null, app: session.operator && !state.everywhere ? 'this' : null });
+    remember({ action: state.action, target: state.target, who: actor(), start: state.start || null, app: session.operator && !state.everywhere ? 'this' : null });
     view.draw();
     load();
   }
+  const actor = () => callerOf(state.who, [...state.callers]);
   async function load() {
     const mine = ++turn;
     try {
       const { action, target, start, everywhere } = state;
-      const asking = query({ action, target: target.trim(), start, size: SIZE });
+      const asking = query({ action, target: target.trim(), actor: actor(), start, size: SIZE });
       const { result, total } = await envelope('GET', `/audit${asking}`, undefined, { signal: leaving.signal, everywhere });
       if (mine !== turn) return;
       Object.assign(state, { rows: result, total, error: null });
+      result.forEach((entry) => state.callers.add(entry.actor.name));
       if (result.some((entry) => entry.action.startsWith('notification.'))) name();
     } catch (error) {
       if (error.name === 'AbortError' || mine !== turn) return;
@@ -65,7 +69,15 @@ export function page({ query: asked, session }) {
     state.titles = new Map(campaigns.map(({ uuid, title }) => [uuid, title]));
     view.draw();
   }
+  /** Whom else there is to ask for: the keys that there are. */
+  async function callers() {
+    const apps = session.operator ? '/apps' : path`/apps/${session.chosen}`;
+    const told = await get(apps, { signal: leaving.signal, everywhere: true }).catch(() => []);
+    for (const { keys } of [told].flat()) keys.forEach((key) => state.callers.add(key.name));
+    view.draw();
+  }
   load();
+  callers();
   return { title: 'Audit log', element: view.element, leave: () => leaving.abort() };
 }
 
@@ -78,9 +90,14 @@ function filters(state, session, choose) {
         Object.keys(actions).length > 1 && option(Object.keys(actions).join(','), `${group}: all`),
         Object.entries(actions).map(([action, { name }]) => option(action, name))))), { id: 'action' }),
     field('Of', (id) => h('input', {
-      id, type: 'search', value: state.target, placeholder: 'A campaign’s, device’s or key’s id', autocomplete: 'off', spellcheck: false,
+      id, type: 'search', value: state.target, placeholder: 'Id of what it was done to', autocomplete: 'off', spellcheck: false,
       oninput: ({ target }) => (state.target = target.value), onchange: () => choose({}),
     }), { id: 'target' }),
+    field('Who', (id) => h('input', {
+      id, type: 'search', value: state.who, placeholder: 'A key’s name', list: 'known-callers', autocomplete: 'off', spellcheck: false,
+      oninput: ({ target }) => (state.who = target.value), onchange: () => choose({}),
+    }), { id: 'who' }),
+    h('datalist', { id: 'known-callers' }, [...state.callers].map(callerName).sort().map((name) => h('option', { value: name }))),
     session.operator && field('App', (id) => h('select', { id, onchange: ({ target }) => choose({ everywhere: target.value === 'all' }) },
       h('option', { value: 'all', selected: state.everywhere }, 'All apps'),
       session.chosen && h('option', { value: 'this', selected: !state.everywhere }, session.chosen)), { id: 'which-app' }));
@@ -90,7 +107,7 @@ function entries(state, load, unfold, isOfSeveral) {
   if (state.error) return trouble(state.error, load);
   if (!state.rows) return loading();
   if (!state.rows.length) {
-    const isAsked = state.action || state.target;
+    const isAsked = state.action || state.target || state.who;
     return h('div.card', null, empty(isAsked ? 'Nothing like this was done, or it is older than the log keeps.' : 'Nothing was done yet that is worth a line here.'));
   }
   return h('div.card.flush', null, byDay(state.rows).map(([day, rows]) => h('section', { key: day, 'aria-label': day },

@@ -1,7 +1,7 @@
 // One campaign: how far it is, what it says to whom, what happened, and what can be done with it.
 
 import { drawn, h } from '../lib/dom.js';
-import { get, path, post } from '../lib/api.js';
+import { envelope, path, post } from '../lib/api.js';
 import { ago, number, scheduled, sum, time } from '../lib/format.js';
 import { DELETED, DRAFT, ERROR, QUEUED, SENDING } from '../lib/names.js';
 import { consequence, headline, outages, waiting, waitingSaid } from '../lib/outages.js';
@@ -27,7 +27,7 @@ const FAILURES_MS = 4000;
 const STILL_MS = 3000;
 
 export function page({ params: { uuid }, session, feed, past, can }) {
-  const state = { record: null, error: null, busy: false, reach: null, movedAt: 0, failed: -1 };
+  const state = { record: null, etag: null, error: null, busy: false, reach: null, movedAt: 0, failed: -1 };
   const timers = new Map();
 
   // One of each kind waits at a time.
@@ -49,24 +49,25 @@ export function page({ params: { uuid }, session, feed, past, can }) {
     return feed.state === 'live' && last.length > 1 && last.every(({ values }) => values?.campaign === 0);
   };
 
-  const take = (record) => {
-    state.record = record;
+  /** Shows what the API answered. */
+  const take = ({ result: record, etag }) => {
+    Object.assign(state, { record, etag });
     document.title = `${record.title || 'Campaign'} · Fanfare`;
     feed.focus(isActive(record.status) ? uuid : null);
     happened.read();
     if ([DRAFT, QUEUED].includes(record.status)) post('/devices/-/:count', record.conditions ? { conditions: record.conditions } : {}).then((reach) => ((state.reach = reach), draw()), () => {});
     draw();
   };
-  const read = async () => {
-    try {
-      const record = await get(path`/notifications/${uuid}`);
-      state.error = null;
-      take(record);
-    } catch (error) {
-      state.error = error;
-      draw();
-    }
+  const again = async () => {
+    const answer = await envelope('GET', path`/notifications/${uuid}`);
+    state.error = null;
+    take(answer);
+    return { record: state.record, etag: state.etag };
   };
+  const read = () => again().catch((error) => {
+    state.error = error;
+    draw();
+  });
   const act = async (what) => {
     if (state.busy) return;
     state.busy = true;
@@ -99,7 +100,7 @@ export function page({ params: { uuid }, session, feed, past, can }) {
   });
   const chart = liveChart({ label: 'Pushes of this campaign a second', name: () => 'This campaign', read: () => past.of(uuid) });
   const chartCard = h('section.card', { 'aria-labelledby': 'rate', hidden: true }, h('header', null, h('h2', { id: 'rate' }, 'Pushes a second')), chart.element);
-  const top = drawn(() => topOf(state, account, uuid, read, { act, can, session, feed, isStill }));
+  const top = drawn(() => topOf(state, account, uuid, read, { act, again, can, session, feed, isStill }));
   const numbers = drawn(() => (state.record && wasLaunched(state.record) ? numbersOf(account(), {
     choose: missed.choose, providers: feed.status?.providers, isStill: isStill(), credentials: can('admin') && credentialsOf(session.chosen),
   }) : h('div', { hidden: true })));
@@ -142,7 +143,7 @@ export function page({ params: { uuid }, session, feed, past, can }) {
   };
 }
 
-function topOf({ record, error, busy }, account, uuid, read, { act, can, session, feed, isStill }) {
+function topOf({ record, etag, error, busy }, account, uuid, read, { act, again, can, session, feed, isStill }) {
   if (error?.status === 404 || error?.status === 400) return h('div.stack', null, empty('There is no such campaign in this app.', h('a.button', { href: to('/campaigns') }, 'All campaigns')));
   if (!record) return h('div.stack', null, error ? trouble(error, read) : loading());
   const now = account();
@@ -151,7 +152,7 @@ function topOf({ record, error, busy }, account, uuid, read, { act, can, session
     h('div.campaign-head', null,
       h('div.row', null, h('h1.breaks', { dir: 'auto' }, record.title || 'Untitled'), statusBadge(now, record.launched_at), record.dry_run && h('span.chip', null, 'Dry run')),
       h('p.soft.small', null, subtitle(record, now)),
-      can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons(record, now, act, { app: session.chosen, feed }))),
+      can('send') && h('div.row.moves', { 'aria-busy': String(busy) }, buttons({ record, etag }, now, act, { again, app: session.chosen, feed }))),
     error && !isAway(error, feed) && trouble(error, read),
     feed.state === 'lost' && isActive(record.status) && h('p.note.warn', { role: 'status' }, 'The connection is lost; it is tried again. The numbers are the last ones heard.'),
     record.error && stoppedBy(record, now, can),

@@ -8,6 +8,7 @@ import { TYPES, decimal } from '../lib/property.js';
 import { remember, to } from '../lib/router.js';
 import { badge, bar, empty, loading, pageHead, snippet, trouble, when } from '../parts/pieces.js';
 import { LONGEST, WAYS, isFiltered, searchForm, suggesting } from './devices/search.js';
+import { stretch } from './devices/walk.js';
 
 const SIZE = 50;
 const OPERATORS = { string: 'str_eq', integer: 'int_eq', float: 'float_eq', boolean: 'bool_eq' };
@@ -74,10 +75,12 @@ function looking(state, signal, draw) {
     Object.assign(state, { error: null, busy: true });
     draw();
     try {
-      const body = { ...state.applied, size: SIZE + 1, ...(state.after ? { after: state.after } : {}) };
-      const { result } = await envelope('POST', '/devices/-/:search', body, { signal });
+      const { applied, after } = state;
+      const ask = (place) => envelope('POST', '/devices/-/:search', { ...applied, ...place }, { signal });
+      // One more than is shown tells whether there are more.
+      const rows = await stretch(ask, { size: SIZE + 1, after });
       if (mine !== turn) return;
-      Object.assign(state, { rows: result.slice(0, SIZE), shown: state.from, more: result.length > SIZE, busy: false });
+      Object.assign(state, { rows: rows.slice(0, SIZE), shown: state.from, more: rows.length > SIZE, busy: false });
     } catch (error) {
       if (error.name === 'AbortError' || mine !== turn) return;
       Object.assign(state, { error, busy: false });

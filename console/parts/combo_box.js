@@ -3,7 +3,9 @@
 // `suggest(text, signal)` (a promise of `[{ value, text, detail }]`), `onvalue(value)` at every change, or
 // with `onpick(value)` a field that is emptied by Enter and by a choice; `onback()` for Backspace in an
 // empty field; `problem` marks it, `described` names what describes it. Where only what is suggested makes
-// sense (`closed`), Enter and Tab take the one that the text must mean. `onleft()` is told when it is left.
+// sense (`closed`), Enter and Tab take the one that the text must mean. With `onchoice(value)` nothing else can be
+// entered, and `value` is the `text` of what is chosen: what is typed only searches, and an emptied field is no
+// choice (''). `onleft()` is told when it is left.
 
 import { h } from '../lib/dom.js';
 import { latest } from '../lib/later.js';
@@ -18,6 +20,7 @@ class ComboBox extends HTMLElement {
   suggest = null;
   onvalue = null;
   onpick = null;
+  onchoice = null;
   onback = null;
   onleft = null;
   closed = false;
@@ -134,6 +137,7 @@ class ComboBox extends HTMLElement {
   #left() {
     this.#close();
     if (this.onpick && this.#value.trim()) this.#pick(this.#chosen());
+    else if (this.onchoice && this.#isEmptied) this.#pick('');
     // As the page has it: typed numbers, say, are spelled as they were read.
     else if (!this.onpick) this.#value = this.#given;
     this.#show();
@@ -210,6 +214,7 @@ class ComboBox extends HTMLElement {
       this.#mark();
     } else if (event.key === 'Enter') {
       const chosen = this.#options[this.#active]?.value ?? (this.onpick ? this.#chosen() : null);
+      if (chosen === null && this.onchoice && this.#isEmptied) return this.#pick('');
       if (chosen === null && this.closed) event.preventDefault();
       if (chosen === null || chosen === '') return this.#complete(true);
       event.preventDefault();
@@ -246,13 +251,23 @@ class ComboBox extends HTMLElement {
     if (options.some((option) => option.value === text)) this.onvalue?.(text);
   }
 
+  /** Whether somebody took away what stood there. */
+  get #isEmptied() {
+    return this.#touched && this.#given !== '' && !this.#value.trim();
+  }
+
   #pick(value) {
     this.#close();
-    this.#value = this.onpick ? '' : String(value);
+    this.#value = this.onpick ? '' : this.onchoice ? this.#textOf(value) : String(value);
     this.#given = this.#value;
     this.#show();
-    if (this.onpick) this.onpick(value);
-    else this.onvalue?.(value);
+    const tell = this.onpick ?? this.onchoice ?? this.onvalue;
+    tell?.(value);
+  }
+
+  /** How what is suggested as a value is called. */
+  #textOf(value) {
+    return this.#answer.options.find((option) => option.value === value)?.text ?? '';
   }
 
   /** Several values at once, from a column of a table or a list with commas. */

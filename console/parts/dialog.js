@@ -26,14 +26,15 @@ export function modal(title, make, { mayClose = () => true } = {}) {
   });
 }
 
-/** Asks whether to go on: true or false. `sure` is the word on the button that does it. */
-export async function confirmed(title, text, { sure = 'Go on', danger = false } = {}) {
+/** Asks whether to go on: true or false. `sure` is the word on the button that does it; it has the focus, unless
+ * the question is to be read first (`careful`). */
+export async function confirmed(title, text, { sure = 'Go on', danger = false, careful = false } = {}) {
   const answer = await modal(title, (close) =>
     h('form', { onsubmit: (event) => (event.preventDefault(), close(true)) },
       h('div.stack.tight', null, text),
       h('div.row.end', null,
-        h('button', { type: 'button', onclick: () => close() }, 'Cancel'),
-        h(danger ? 'button.primary.danger' : 'button.primary', { type: 'submit', autofocus: true }, sure)),
+        h('button', { type: 'button', autofocus: careful, onclick: () => close() }, 'Cancel'),
+        h(danger ? 'button.primary.danger' : 'button.primary', { type: 'submit', autofocus: !careful }, sure)),
     ));
   return answer === true;
 }

@@ -1,6 +1,6 @@
 // Sending a test: a campaign at once to a few devices by name, whatever its state; it counts for nothing else.
 
-import { path, post } from '../lib/api.js';
+import { ifMatch, path, post } from '../lib/api.js';
 import { drawn, h } from '../lib/dom.js';
 import { trouble } from '../lib/outages.js';
 import { meaning } from '../lib/reasons.js';
@@ -12,16 +12,18 @@ const REMEMBERED = 'fanfare.test-devices';
 const MOST = 20;
 
 /**
- * Asks for devices, sends, and shows what became of each; answers whether anything was sent. `sample()` (a
- * promise) are devices to suggest; `note` is what is to be known
- * besides, `providers()` are those of the feed's status.
+ * Asks for devices, sends, and shows what became of each; answers whether anything was sent. `etag` is the
+ * version that is meant, if one is; where another is stored it throws a Refusal of status 412. `sample()` (a
+ * promise) are devices to suggest; `note` and what `news()` makes are to be known besides; `providers()` are those of
+ * the feed's status.
  */
-export async function sendTest({ uuid, app, sample, note, providers }) {
+export async function sendTest({ uuid, etag, app, sample, news, note, providers }) {
   const state = { devices: remembered(app), outcomes: null, problem: null, busy: false, sent: false };
-  await modal('Send a test', (close) => {
-    const view = drawn(() => form(state, { uuid, app, sample, note, providers, close, draw: () => view.draw() }));
+  const answer = await modal('Send a test', (close) => {
+    const view = drawn(() => form(state, { uuid, etag, app, sample, news, note, providers, close, draw: () => view.draw() }));
     return view.element;
   });
+  if (answer instanceof Error) throw answer;
   return state.sent;
 }
 
@@ -34,7 +36,11 @@ function remembered(app) {
   }
 }
 
-async function send(state, { uuid, app, draw }) {
+function remember(app, devices) {
+  localStorage.setItem(`${REMEMBERED}.${app}`, JSON.stringify(devices));
+}
+
+async function send(state, { uuid, etag, app, close, draw }) {
   if (state.busy) return;
   if (!state.devices.length) {
     state.problem = 'Name one device at least.';
@@ -43,10 +49,15 @@ async function send(state, { uuid, app, draw }) {
   Object.assign(state, { busy: true, problem: null, outcomes: null });
   draw();
   try {
-    state.outcomes = await post(path`/notifications/${uuid}/:test`, { external_ids: state.devices });
+    state.outcomes = await post(path`/notifications/${uuid}/:test`, { external_ids: state.devices }, { headers: ifMatch(etag) });
     state.sent = true;
-    localStorage.setItem(`${REMEMBERED}.${app}`, JSON.stringify(state.devices));
+    remember(app, state.devices);
   } catch (error) {
+    if (error.status === 412) {
+      // It may be asked again, and for the same devices.
+      remember(app, state.devices);
+      return close(error);
+    }
     state.problem = error.message;
   }
   state.busy = false;
@@ -62,6 +73,7 @@ function form(state, site) {
     .filter(({ external_id: id }) => id.toLowerCase().includes(text.toLowerCase()) && !state.devices.includes(id))
     .map(({ external_id: id }) => ({ value: id, detail: 'of the audience' }));
   return h('form.test-send', { onsubmit: (event) => (event.preventDefault(), send(state, site)) },
+    site.news?.(),
     h('p', null, 'It is pushed now, to these devices alone, whether they match or not. It counts for nothing else.'),
     site.note && h('p.small.soft', null, site.note),
     trouble(site.providers?.(), { isTest: true }).map((said) => h('p.note.warn', null, said)),

@@ -19,6 +19,8 @@ pub struct AuditQuery {
     pub actions: Vec<Action>,
     /// Done to this.
     pub target: Option<String>,
+    /// Done by whoever has exactly this name.
+    pub actor: Option<String>,
     /// How many to skip.
     pub start: u64,
     /// How many at most.

@@ -4,14 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use fanfare::{
     domain::{
+        app::Via,
         audience::{ClauseSpec, Field, Key},
+        audit::{Action, Actor, AuditEntry, Deed},
         campaign::{RoundPlan, Span},
         device::{DeviceEdit, DevicePlatform},
         ids::DeviceId,
         labels::{LabelEdit, Quotas},
     },
     storage::{
-        DeviceQuery, PruneOrder, Stores,
+        AuditQuery, DeviceQuery, PruneOrder, Stores,
         mongo::{Mongo, MongoOptions},
     },
 };
@@ -182,6 +184,31 @@ async fn no_query_of_devices_reads_what_it_need_not() {
         let examined = operation.get_i32("docsExamined").unwrap_or(0);
         assert!(examined <= 40, "{operation}");
     }
+}
+
+/// Entries of a program that did not keep who did something by itself are found by that too.
+#[tokio::test]
+async fn entries_of_an_older_log_know_who_did_it() {
+    let backend = MongoBackend::fresh().await;
+    let stores = backend.open().await;
+    let deed = Deed {
+        app: Some(app()),
+        actor: Actor { name: "ann \"a\"".to_owned(), via: Via::Key },
+        action: Action::KeyCreated,
+        target: None,
+        details: serde_json::json!({}),
+    };
+    for id in ["1", "2"] {
+        let entry = AuditEntry { id: id.to_owned(), at: NOW, deed: deed.clone(), address: None };
+        stores.audit.keep(entry, None).await.expect("kept");
+    }
+    let rows = backend.database().await.collection::<Document>("audit");
+    rows.update_one(doc! { "_id": "1" }, doc! { "$unset": { "w": "" } }).await.expect("unset");
+    let query = AuditQuery { actor: Some(deed.actor.name), size: 10, ..AuditQuery::default() };
+    assert_eq!(stores.audit.list(&query, NOW).await.expect("listed").total, 1);
+    drop(stores);
+    let stores = backend.open().await;
+    assert_eq!(stores.audit.list(&query, NOW).await.expect("listed").total, 2);
 }
 
 /// A standalone server has no transactions: there callers wait for each other by name.

@@ -34,7 +34,7 @@ export function actions(draft, reach) {
   const test = run('test', async () => {
     if (!complete(draft)) return;
     const isSaved = await draft.save();
-    await sendTest({ uuid: draft.uuid, app: draft.app, sample: async () => reach.sample, note: isSaved && 'Saved as a draft first.', providers: draft.providers });
+    await sendTest({ uuid: draft.uuid, etag: draft.etag, app: draft.app, sample: async () => reach.sample, note: isSaved && 'Saved as a draft first.', providers: draft.providers });
   });
   const launch = run('launch', async () => {
     if (!complete(draft)) return;

@@ -2,7 +2,7 @@
 // and change it; what was typed is kept for this window until it is saved.
 
 import { atPath } from '../../lib/audience/model.js';
-import { envelope, path, post, Refusal } from '../../lib/api.js';
+import { envelope, ifMatch, path, post, Refusal } from '../../lib/api.js';
 import { rename } from '../../lib/router.js';
 import { contentOf, packed, problemsOf, unpacked } from './content.js';
 
@@ -88,7 +88,7 @@ export class Draft {
       return false;
     }
     if (this.uuid) {
-      const { etag } = await envelope('PUT', path`/notifications/${this.uuid}`, content, { headers: this.#ifMatch });
+      const { etag } = await envelope('PUT', path`/notifications/${this.uuid}`, content, { headers: ifMatch(this.etag) });
       this.etag = etag;
     } else {
       // A repeat of the same creation answers what the first one made; other content is another creation.
@@ -105,10 +105,6 @@ export class Draft {
     this.restored = false;
     this.keep();
     return true;
-  }
-
-  get #ifMatch() {
-    return this.etag ? { 'If-Match': this.etag } : {};
   }
 
   /** Throws where what is stored is not what this window last read or wrote. */
@@ -133,7 +129,7 @@ export class Draft {
   async launch() {
     this.keep();
     try {
-      await post(path`/notifications/${this.uuid}/:launch`, {}, { headers: { ...this.#ifMatch, 'Idempotency-Key': this.#keys.launch } });
+      await post(path`/notifications/${this.uuid}/:launch`, {}, { headers: { ...ifMatch(this.etag), 'Idempotency-Key': this.#keys.launch } });
     } catch (error) {
       // Nothing was launched, and the next launch is of another version.
       if (error.status === 412) this.#keys.launch = unique();

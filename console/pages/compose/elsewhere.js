@@ -1,5 +1,5 @@
 // A draft that another tab or another person changed meanwhile: whose words are to stand is asked, and nothing
-// is saved or launched before that.
+// is saved, sent or launched before that.
 
 import { h } from '../../lib/dom.js';
 import { DRAFT, STATUS } from '../../lib/names.js';
@@ -8,7 +8,7 @@ import { modal } from '../../parts/dialog.js';
 import { contentOf, formOf } from './content.js';
 
 /**
- * Does `work`, which saves or launches. Where another version is stored, asks whose is to stand, and with
+ * Does `work`, which saves, sends a test or launches. Where another version is stored, asks whose is to stand, and with
  * one's own does it again, over the other. Answers `mine` when it was done, `theirs` when what is stored is to
  * be loaded, null when nothing was decided.
  */
@@ -44,7 +44,7 @@ function differences(draft, theirs) {
 function asked(draft, theirs, isDraft, differing) {
   if (!isDraft) return noDraftAnyMore(theirs);
   return modal('This draft was changed elsewhere', (close) => h('div.stack.elsewhere', null,
-    h('p', null, 'Another tab or another person saved it after it was opened here. Nothing was saved or launched now.'),
+    h('p', null, 'Another tab or another person saved it after it was opened here. Nothing was saved or sent now.'),
     h('dl.facts', null,
       h('dt', null, 'Theirs'), h('dd', null, words(theirs)),
       h('dt', null, 'Mine'), h('dd', null, words(draft.form)),

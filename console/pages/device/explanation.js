@@ -3,17 +3,20 @@
 import { get, post, query } from '../../lib/api.js';
 import { isEveryone, sentence } from '../../lib/audience.js';
 import { h } from '../../lib/dom.js';
-import { number } from '../../lib/format.js';
+import { number, time } from '../../lib/format.js';
 import { STATUS, unsendable } from '../../lib/names.js';
 import { remember, to } from '../../lib/router.js';
-import { badge, field, loading, trouble } from '../../parts/pieces.js';
+import { badge, loading, trouble } from '../../parts/pieces.js';
+import '../../parts/combo_box.js';
 
-const CHOICE = 100;
+/** How many campaigns are suggested at once. */
+const SUGGESTED = 20;
+const LONGEST = 200;
 const JOINS = { AND: 'All of these must hold', OR: 'At least one of these must hold', NOT: 'None of these may hold' };
 
 /** The card that explains; `chosen` is a campaign's uuid to begin with. */
 export function explanation(site, chosen) {
-  const own = { campaigns: null, chosen: chosen ?? '', campaign: null, found: null, error: null };
+  const own = { isAny: null, chosen: chosen ?? '', campaign: null, found: null, error: null };
   async function choose(uuid) {
     Object.assign(own, { chosen: uuid, campaign: null, found: null, error: null });
     remember({ campaign: uuid });
@@ -36,7 +39,8 @@ export function explanation(site, chosen) {
   return {
     async begin() {
       if (own.chosen) explain(own.chosen);
-      own.campaigns ??= await get(`/notifications${query({ size: CHOICE, order_bys: '-created_at' })}`, { signal: site.signal }).catch(() => []);
+      const any = await get(`/notifications${query({ size: 1 })}`, { signal: site.signal }).catch(() => null);
+      own.isAny = any === null || any.length > 0;
       site.draw();
     },
     draw: () =>
@@ -50,14 +54,24 @@ export function explanation(site, chosen) {
 }
 
 function choice(own, choose) {
-  if (own.campaigns && !own.campaigns.length) return h('p.soft', null, 'There is no campaign yet.');
-  const all = own.campaigns ?? [];
-  const isOther = own.chosen && !all.some(({ uuid }) => uuid === own.chosen);
-  return field('Campaign', (id) => h('select.campaign-choice', { id, onchange: ({ target }) => choose(target.value) },
-    h('option', { value: '', selected: !own.chosen }, 'Choose one'),
-    isOther && h('option', { value: own.chosen, selected: true }, own.campaign?.title ?? own.chosen),
-    all.map(({ uuid, title, status }) => h('option', { value: uuid, selected: uuid === own.chosen }, `${title || 'Untitled'} (${STATUS[status]?.name ?? status})`))),
-  { id: 'campaign' });
+  if (own.isAny === false) return h('p.soft', null, 'There is no campaign yet.');
+  return h('div.field.campaign-choice', null,
+    h('span.label', { 'aria-hidden': 'true' }, 'Campaign'),
+    h('combo-box', {
+      label: 'Campaign', value: own.chosen && own.campaign ? called(own.campaign) : '', placeholder: 'A part of its title',
+      suggest, closed: true, onchoice: choose,
+    }));
+}
+
+const called = ({ title }) => title || 'Untitled';
+
+/** The newest campaigns with this in their title. */
+async function suggest(text, signal) {
+  const search = text.trim().slice(0, LONGEST);
+  const found = await get(`/notifications${query({ search, size: SUGGESTED, order_bys: '-created_at,-id' })}`, { signal });
+  return found.map((campaign) => ({
+    value: campaign.uuid, text: called(campaign), detail: `${STATUS[campaign.status]?.name ?? campaign.status}, ${time(campaign.created_at)}`,
+  }));
 }
 
 function answer({ campaign, found }, device) {

@@ -1,27 +1,28 @@
 // What a person may do with a campaign, and the questions that stand before it.
 
 import { h } from '../../lib/dom.js';
-import { envelope, path, post, put, query } from '../../lib/api.js';
-import { count, number, scheduled, sum } from '../../lib/format.js';
+import { envelope, path, post, query } from '../../lib/api.js';
+import { count, number, sum } from '../../lib/format.js';
 import { DELETED, DRAFT, ERROR, PAUSED, QUEUED, SENDING, SENT, platformName } from '../../lib/names.js';
-import { trouble } from '../../lib/outages.js';
 import { meaning } from '../../lib/reasons.js';
 import { go, to } from '../../lib/router.js';
 import { confirmed } from '../dialog.js';
+import { isLater, launch, launchNow, test } from './launching.js';
 import { askRate } from './rate.js';
-import { sendTest } from '../test_send.js';
 import '../action_menu.js';
 
-/** The buttons for a campaign's state, the likeliest first; in a narrow window the others are in a menu. `act(work)`
- * does something and shows what came of it; `feed` tells of providers. */
-export function buttons(record, account, act, { app, feed }) {
+/** The buttons for a campaign's state, the likeliest first; in a narrow window the others are in a menu. `shown` is
+ * the campaign as it is shown, `{ record, etag }`, and `again()` shows it as it is by now and answers the same.
+ * `act(work)` does something and shows the answer; `feed` tells of providers. */
+export function buttons(shown, account, act, { again, app, feed }) {
+  const { record } = shown;
   const { status } = account;
   const providers = () => feed.status?.providers;
   const move = (label, work, tone = null) => ({ label, work, tone });
-  const set = (next) => () => put(path`/notifications/${record.uuid}/status`, { status: next });
+  const set = (next) => () => moved(record, next);
   const is = (...those) => those.includes(status);
   const [first, ...further] = [
-    is(DRAFT) && move(isLater(record) ? 'Schedule' : 'Launch', () => launch(record, providers), 'primary'),
+    is(DRAFT) && move(isLater(record) ? 'Schedule' : 'Launch', () => launch(shown, { again, providers }), 'primary'),
     is(DRAFT) && { label: 'Edit', path: `/campaigns/${record.uuid}/edit` },
     is(SENDING) && move('Pause', set(PAUSED), 'primary'),
     is(PAUSED) && move('Resume', set(SENDING), 'primary'),
@@ -29,72 +30,35 @@ export function buttons(record, account, act, { app, feed }) {
     is(QUEUED) && move('Unschedule', set(DRAFT)),
     is(QUEUED) && move('Launch now', () => launchNow(record, providers)),
     is(SENDING, PAUSED, ERROR, QUEUED) && move('Change rate', () => askRate(record)),
-    !is(DELETED) && move('Send a test', () => test(record, app, providers)),
+    !is(DELETED) && move('Send a test', () => test(shown, { again, app, providers })),
     move('Duplicate', () => duplicate(record)),
     is(SENDING, PAUSED, ERROR) && move('Stop', () => stop(record, account), 'danger'),
     is(DRAFT, QUEUED) && move('Delete', () => discard(record, status), 'danger'),
   ].filter(Boolean);
-  return [shown(first, act), further.map((one) => h('span.wide-only', { key: one.label }, shown(one, act))),
+  return [button(first, act), further.map((one) => h('span.wide-only', { key: one.label }, button(one, act))),
     further.length > 0 && h('span.narrow-only', { key: 'further' }, h('action-menu', { label: 'What else can be done', items: further.map((one) => item(one, act)) }))];
 }
 
-const shown = ({ label, work, tone, path: leads }, act) => (leads
+const button = ({ label, work, tone, path: leads }, act) => (leads
   ? h('a.button', { key: label, href: to(leads) }, label)
   : h('button', { key: label, type: 'button', class: tone, onclick: () => act(work) }, label));
 
 /** The same in the menu that a narrow window has in their place. */
 const item = ({ label, work, tone, path: leads }, act) => ({ text: label, danger: tone === 'danger', act: () => (leads ? go(leads) : act(work)) });
 
-const isLater = ({ scheduled_at: at }) => Boolean(at) && new Date(at) > new Date();
-
-/** How many it reaches, and that in words. */
-async function reached(record) {
-  const counted = await post('/devices/-/:count', record.conditions ? { conditions: record.conditions } : {});
-  const missed = sum(counted.unreachable);
-  return [sum(counted.reachable), h('p', null, h('strong', null, count(counted.total, 'device')), record.conditions ? ' match its conditions now.' : ' are registered, and it goes to all of them.',
-    missed > 0 && ` ${number(missed)} of them cannot be pushed to.`)];
-}
-
-/** What is to be known of providers before a launch. */
-const troubled = (providers) => trouble(providers()).map((said) => h('p.note.warn', null, said));
-
-async function launch(record, providers) {
-  const [reach, words] = await reached(record);
-  const later = isLater(record);
-  const sure = later ? 'Schedule' : `Launch to ${count(reach, 'device')}`;
-  const text = [words, h('p.soft', null, later ? `It is launched ${scheduled(record.scheduled_at)}, to whom matches then.` : 'It begins at once. It can be paused, not called back.'), !later && troubled(providers)];
-  if (!(await confirmed(later ? 'Schedule this campaign?' : 'Launch this campaign?', text, { sure }))) return null;
-  return post(path`/notifications/${record.uuid}/:launch`);
-}
-
-async function launchNow(record, providers) {
-  const [reach, words] = await reached(record);
-  const text = [words, h('p.soft', null, `It was to be launched ${scheduled(record.scheduled_at)}. It begins at once instead.`), troubled(providers)];
-  if (!(await confirmed('Launch it now?', text, { sure: `Launch to ${count(reach, 'device')}` }))) return null;
-  return put(path`/notifications/${record.uuid}/status`, { status: SENDING });
-}
+const moved = (record, status) => envelope('PUT', path`/notifications/${record.uuid}/status`, { status });
 
 async function stop(record, { left, done }) {
   const rest = left === null ? 'Whoever has not got it yet does not get it.' : `${count(left, 'device')} will not get it.`;
   const text = [h('p', null, done ? `${count(done, 'device')} have their outcome. ${rest}` : rest), h('p.soft', null, 'A stopped campaign cannot go on. To go on later, pause it.')];
   if (!(await confirmed('Stop this campaign for good?', text, { sure: 'Stop', danger: true }))) return null;
-  return put(path`/notifications/${record.uuid}/status`, { status: DELETED });
+  return moved(record, DELETED);
 }
 
 async function discard(record, status) {
   const text = h('p', null, 'It was not sent to anybody. Nobody will be able to edit or launch it.');
   if (!(await confirmed(status === DRAFT ? 'Delete this draft?' : 'Delete this scheduled campaign?', text, { sure: 'Delete', danger: true }))) return null;
-  return put(path`/notifications/${record.uuid}/status`, { status: DELETED });
-}
-
-/** How many of its devices are suggested for a test. */
-const SUGGESTED = 8;
-
-async function test(record, app, providers) {
-  let sample = null;
-  const search = { ...(record.conditions && { conditions: record.conditions }), size: SUGGESTED };
-  const devices = () => (sample ??= post('/devices/-/:search', search));
-  return (await sendTest({ uuid: record.uuid, app, sample: devices, providers })) ? 'tested' : null;
+  return moved(record, DELETED);
 }
 
 const COPIED = ['title', 'body', 'image_url', 'icon_url', 'deep_link', 'conditions', 'time_to_live', 'priority', 'collapse_id', 'sound', 'badge', 'data', 'dry_run', 'rate_limit'];
@@ -122,7 +86,7 @@ export async function sendAgain(record, { reason, platform }) {
     hopeless > 0 && h('p.note.warn', null, `${hopeless >= total ? 'None of these' : `At most ${number(total - hopeless)} of these`} can be expected to get it now: without a token that works, or without credentials, a device fails again.`),
   ];
   if (!(await confirmed('Send again?', text, { sure: `Send to ${count(total, 'device')}` }))) return null;
-  return post(path`/notifications/${record.uuid}/:resend`, { ...(reason && { reason }), ...(platform && { platform }) });
+  return envelope('POST', path`/notifications/${record.uuid}/:resend`, { ...(reason && { reason }), ...(platform && { platform }) });
 }
 
 /** Whether failures of this campaign can be sent again. */

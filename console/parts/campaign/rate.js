@@ -1,12 +1,12 @@
 // Changing how fast a campaign may go.
 
 import { drawn, h } from '../../lib/dom.js';
-import { path, put } from '../../lib/api.js';
+import { envelope, path } from '../../lib/api.js';
 import { modal } from '../dialog.js';
 import { parsed } from '../limits.js';
 import { field } from '../pieces.js';
 
-/** Asks for a rate and sets it; the campaign as it is then, or null. */
+/** Asks for a rate and sets it; what the API answers, or null. */
 export function askRate(record) {
   const state = { text: record.rate_limit ? String(record.rate_limit) : '', problem: null, busy: false };
   return modal('How fast may it go?', (close) => {
@@ -20,7 +20,7 @@ export function askRate(record) {
       Object.assign(state, { problem: null, busy: true });
       view.draw();
       try {
-        return close(await put(path`/notifications/${record.uuid}/rate_limit`, { rate_limit: rate || null }));
+        return close(await envelope('PUT', path`/notifications/${record.uuid}/rate_limit`, { rate_limit: rate || null }));
       } catch (error) {
         Object.assign(state, { problem: error.message, busy: false });
         return view.draw();

@@ -58,7 +58,7 @@ pub async fn identity(request: &HttpRequest, state: &ApiState) -> Result<Arc<Ide
 }
 
 /// Who calls by a key that the request shows, or without one where calls need none.
-fn shown_or_open(request: &HttpRequest, state: &ApiState) -> Result<Option<Arc<Identity>>> {
+pub fn shown_or_open(request: &HttpRequest, state: &ApiState) -> Result<Option<Arc<Identity>>> {
     let keyring = &state.keyring;
     keyring.admit(request.headers())?;
     let shown = keyring.shown(request.headers())?;
@@ -84,7 +84,8 @@ pub fn named_app(
     Ok(Some(named))
 }
 
-fn missing_key() -> Error {
+/// The refusal of whoever shows nothing at all.
+pub fn missing_key() -> Error {
     Error::unauthenticated("a key is required: Authorization: Bearer …")
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    Object, ObjectBuilder, SecurityRequirement,
+    Object, ObjectBuilder, OneOfBuilder, Schema, SecurityRequirement,
     schema::{SchemaType, Type},
 };
 
@@ -22,6 +22,9 @@ pub fn parts(access: &[SecurityRequirement]) -> Vec<Part> {
 const ABOUT_SESSION: &str = "A key is exchanged for a cookie, which every native call takes in its place. \
     With the cookie, every method but GET and HEAD carries `X-CSRF-Token`, the session's `csrf`.";
 const ABOUT_FEED: &str = "The status of an app, once or as it changes.";
+
+const OR_NONE: &str =
+    "`true` for whoever only wants to know: nobody is answered with null then, not refused.";
 
 fn object() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object)
@@ -61,12 +64,13 @@ fn sessions(access: &[SecurityRequirement]) -> Vec<Operation> {
     vec![
         get("/console/session", "get_session", "Who the caller is; prolongs the cookie")
             .access(access.to_vec())
-            .answers("The session.", session()),
+            .query("or_none", OR_NONE, truth("False by default."), true)
+            .answers("The session.", enveloped(session_or_none())),
         post("/console/session", "begin_session", "Begins a session with a key")
             .free()
             .about("An address that tries many keys has to wait.")
             .takes(Shape::plain(key, json!({"key": "secret-of-the-app"})))
-            .answers("The session.", session())
+            .answers("The session.", enveloped(session()))
             .with_header("Set-Cookie", "The cookie; HttpOnly, SameSite=Strict.")
             .refuses(&[401, 429]),
         delete("/console/session", "end_session", "Ends the session")
@@ -102,13 +106,21 @@ fn session() -> Shape {
         "scopes": ["send", "read"], "csrf": "5f2b0c", "expires_at": "2026-03-01T21:30:00Z",
         "version": "0.1.0", "storage": "embedded", "sealing": true,
     });
-    enveloped(Shape::named("Session", schema, example))
+    Shape::named("Session", schema, example)
+}
+
+fn session_or_none() -> Shape {
+    let session = session();
+    let none = object().schema_type(Type::Null);
+    let either = OneOfBuilder::new().item(session.schema.clone()).item(none).build();
+    Shape { schema: Schema::from(either).into(), ..session }
 }
 
 const WEBSOCKET: &str = "A websocket of text messages in JSON. The server says `hello` with `resume`, then \
-    `snapshot` with a whole status and the `history` of its rates (`rates` by provider, `campaigns` by UUID: a number for \
-    each of the last 120 seconds, the oldest first, from the first that is not 0), then `delta` with a JSON merge patch (RFC 7396) against the status of the \
-    number before; a watcher that does not keep up gets a snapshot instead. The client may say \
+    `snapshot` with a whole status and the `history` of its rates (`rates` by provider, `campaigns` by UUID: a \
+    number for each of the last 120 seconds, the oldest first, from the first that is not 0), then `delta` with a \
+    JSON merge patch (RFC 7396) against the status of the number before; a watcher that does not keep up gets a \
+    snapshot instead. The client may say \
     `{\"type\": \"watch\", \"notification\": UUID or null}`, 30 times within 10 seconds at the most, and \
     `{\"type\": \"ping\"}`. What is refused is answered with `error` and a `reason`. 50 notifications of an app are \
     watched at once at the most. The server sends ping frames every 15 seconds, and closes what is silent for 45, \

@@ -16,6 +16,7 @@ use crate::{
     api::{
         ApiState, auth,
         deeds::{self, Deed},
+        extract::Params,
         native::{answer, error::ApiError, request::Body},
         origin,
     },
@@ -57,20 +58,42 @@ struct SessionJson<'a> {
     sealing: bool,
 }
 
-/// `GET /console/session`: who the caller is; prolongs the cookie.
+/// `GET /console/session`: who the caller is; prolongs the cookie. Where that is nobody, it is refused, or
+/// with `or_none=true` answered: a page asks before anybody has signed in, and that is no error.
 pub async fn show(request: HttpRequest, state: Data<ApiState>) -> Answer {
+    let or_none = or_none(&request);
     // A key or an open installation needs no cookie.
-    let is_cookie = state.keyring.open().is_none()
-        && state.keyring.shown(request.headers())?.is_none()
-        && request.headers().contains_key(COOKIE);
-    if is_cookie {
-        let found = auth::of_cookie(&request, &state).await?;
-        let over = || Error::unauthenticated("the session has ended; sign in again");
-        let (session, identity) = found.ok_or_else(over)?;
-        return Ok(shown(&state, &identity, Some(&session)));
+    if let Some(identity) = auth::shown_or_open(&request, &state)? {
+        or_none?;
+        return Ok(shown(&state, &identity, None));
     }
-    let identity = auth::identity(&request, &state).await?;
-    Ok(shown(&state, &identity, None))
+    match auth::of_cookie(&request, &state).await? {
+        Some((session, identity)) => {
+            or_none?;
+            Ok(shown(&state, &identity, Some(&session)))
+        }
+        None if matches!(or_none, Ok(true)) => Ok(answer::success(Value::Null)),
+        None => Err(nobody(&request).into()),
+    }
+}
+
+/// Whether the caller only wants to know.
+fn or_none(request: &HttpRequest) -> Result<bool> {
+    let mut params = Params::read(request.query_string())?;
+    let asked = params.take("or_none")?;
+    params.finish()?;
+    match asked.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Error::invalid("or_none", "must be true or false")),
+    }
+}
+
+fn nobody(request: &HttpRequest) -> Error {
+    if request.headers().contains_key(COOKIE) {
+        return Error::unauthenticated("the session has ended; sign in again");
+    }
+    auth::missing_key()
 }
 
 /// What somebody signs in with. Anybody may send one, so whether this one may is looked at before anything

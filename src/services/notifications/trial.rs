@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 
 use futures_util::future::join_all;
 
-use super::Notifications;
+use super::{Notifications, Seen};
 use crate::{
     domain::{
         Error, Result,
@@ -42,11 +42,13 @@ impl Notifications {
         app: &AppName,
         uuid: NotificationId,
         external_ids: Vec<String>,
+        seen: &Seen,
     ) -> Result<Vec<Trial>> {
         let notification = self.stored(app, uuid).await?;
         if notification.status == Status::Deleted {
             return Err(Error::conflict("a DELETED notification is not sent any more"));
         }
+        seen.check(&notification)?;
         let devices = self.named(app, external_ids).await?;
         let pushes = devices.iter().map(|device| self.try_one(app, device, &notification.message));
         let failures = join_all(pushes).await;

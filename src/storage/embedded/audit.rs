@@ -17,8 +17,8 @@ use crate::{
 /// Expired rows that one addition removes.
 const SWEPT: u32 = 16;
 
-const KEEP: &str = "INSERT INTO audit (id, app, action, target, body, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
+const KEEP: &str = "INSERT INTO audit (id, app, action, target, actor, body, expires_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
 const SWEEP: &str = "DELETE FROM audit WHERE id IN
     (SELECT id FROM audit WHERE expires_at <= ? LIMIT ?)";
 
@@ -47,9 +47,10 @@ fn keep(
     const DOING: &str = "keep an audit entry";
     let app = entry.deed.app.as_ref().map(|app| app.as_str());
     let (action, target) = (entry.deed.action.name(), entry.deed.target.as_deref());
+    let actor = &entry.deed.actor.name;
     let mut keep = work.connection.prepare_cached(KEEP).or_failed(DOING)?;
     let end = expires_at.map(|at| at.0);
-    keep.execute(params![entry.id, app, action, target, body, end]).or_failed(DOING)?;
+    keep.execute(params![entry.id, app, action, target, actor, body, end]).or_failed(DOING)?;
     let mut sweep = work.connection.prepare_cached(SWEEP).or_failed(DOING)?;
     sweep.execute(params![entry.at.0, SWEPT]).map(drop).or_failed(DOING)
 }
@@ -86,6 +87,10 @@ fn condition(query: &AuditQuery, now: Timestamp) -> (String, Vec<Value>) {
     if let Some(target) = &query.target {
         parts.push("target = ?".into());
         values.push(target.clone().into());
+    }
+    if let Some(actor) = &query.actor {
+        parts.push("actor = ?".into());
+        values.push(actor.clone().into());
     }
     if !query.actions.is_empty() {
         let marks = vec!["?"; query.actions.len()].join(", ");

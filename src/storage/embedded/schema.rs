@@ -7,7 +7,7 @@ use super::failure::OrFailed;
 use crate::domain::{Error, Result};
 
 /// Each step takes a file from the version of its index to the next. Steps are only ever added.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// What a page reader needs stands first in `devices`, so that SQLite need not walk past the rest.
 const VERSION_1: &str = "
@@ -158,6 +158,13 @@ CREATE INDEX audit_by_target ON audit (target, id) WHERE target IS NOT NULL;
 CREATE INDEX audit_by_end ON audit (expires_at) WHERE expires_at IS NOT NULL;
 ";
 
+/// Who did something can be asked for: `actor` is the name within the body.
+const VERSION_5: &str = "
+ALTER TABLE audit ADD COLUMN actor TEXT;
+UPDATE audit SET actor = json_extract(body, '$.actor.name');
+CREATE INDEX audit_by_actor ON audit (actor, id);
+";
+
 /// Brings the file to the current version; refuses one that a newer program wrote.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     const DOING: &str = "bring the store to this version";
@@ -192,6 +199,23 @@ mod tests {
         connection.pragma_update(None, "user_version", 1).expect("pragma");
         migrate(&mut connection).expect("migrated");
         connection.execute("INSERT INTO rates VALUES ('global', 1)", []).expect("a rate");
+    }
+
+    #[test]
+    fn entries_of_an_older_log_know_who_did_it() {
+        let mut connection = Connection::open_in_memory().expect("in memory");
+        for ddl in [VERSION_1, VERSION_2, VERSION_3, VERSION_4] {
+            connection.execute_batch(ddl).expect("the fourth version");
+        }
+        connection.pragma_update(None, "user_version", 4).expect("pragma");
+        let body =
+            r#"{"id": "1", "actor": {"name": "a \"b\"", "via": "key"}, "details": {"name": 1}}"#;
+        let insert = "INSERT INTO audit (id, action, body) VALUES ('1', 'key.created', ?)";
+        connection.execute(insert, [body]).expect("an entry");
+        migrate(&mut connection).expect("migrated");
+        let actor: String =
+            connection.query_row("SELECT actor FROM audit", [], |row| row.get(0)).expect("named");
+        assert_eq!(actor, "a \"b\"");
     }
 
     #[test]

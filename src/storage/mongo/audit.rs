@@ -1,12 +1,16 @@
-//! The role of the audit log: `{_id: name, a: app, n: action, t: target, b: body as text, x: end}`. The
-//! server removes what has expired (a TTL index on `x`); until then it is passed over.
+//! The role of the audit log: `{_id: name, a: app, n: action, t: target, w: who, b: body as text, x: end}`.
+//! The server removes what has expired (a TTL index on `x`); until then it is passed over.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, Document as Row, doc};
+use mongodb::{
+    Database,
+    bson::{DateTime, Document as Row, doc},
+};
 
 use super::{
     Mongo,
+    commands::{self, Kind, Wait},
     failure::{OrFailed, corrupt, is_duplicate},
     schema::AUDIT,
 };
@@ -53,6 +57,7 @@ fn row(entry: &AuditEntry, expires_at: Option<Timestamp>) -> Result<Row> {
     let body = body.map_err(|error| Error::internal("write an audit entry", error))?;
     let app = entry.deed.app.as_ref().map(|app| app.as_str());
     let mut row = doc! { "_id": &entry.id, "a": app, "n": entry.deed.action.name(), "b": body };
+    row.insert("w", &entry.deed.actor.name);
     if let Some(target) = &entry.deed.target {
         row.insert("t", target);
     }
@@ -70,11 +75,36 @@ fn filter(query: &AuditQuery, now: Timestamp) -> Row {
     if let Some(target) = &query.target {
         filter.insert("t", doc! { "$eq": target });
     }
+    if let Some(actor) = &query.actor {
+        filter.insert("w", doc! { "$eq": actor });
+    }
     if !query.actions.is_empty() {
         let names: Vec<_> = query.actions.iter().map(|action| action.name()).collect();
         filter.insert("n", doc! { "$in": names });
     }
     filter
+}
+
+/// How many entries are given their `w` at a time.
+const NAMED_AT_ONCE: usize = 1000;
+
+/// Entries that an older program kept do not say by themselves who did it: their body does. Called at start.
+pub(super) async fn name_actors(database: &Database) -> Result<()> {
+    const DOING: &str = "name who did what";
+    let rows = database.collection::<Row>(AUDIT);
+    let unnamed = rows.find(doc! { "w": null }).projection(doc! { "b": 1 });
+    let unnamed = unnamed.await.or_failed(DOING)?;
+    let mut chunks = unnamed.try_chunks(NAMED_AT_ONCE);
+    while let Some(rows) = chunks.try_next().await.map_err(|chunk| chunk.1).or_failed(DOING)? {
+        let named = rows.iter().map(|row| {
+            let (id, actor) = (row.get("_id"), read(row)?.deed.actor);
+            Ok(commands::update(doc! { "_id": id }, doc! { "$set": { "w": actor.name } }, false))
+        });
+        let named = named.collect::<Result<Vec<_>>>()?;
+        let written = commands::write(database, AUDIT, Kind::Update, &named, Wait::Majority).await;
+        written.or_failed(DOING)?;
+    }
+    Ok(())
 }
 
 fn read(row: &Row) -> Result<AuditEntry> {

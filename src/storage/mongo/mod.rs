@@ -182,5 +182,6 @@ async fn open(uri: &str, options: MongoOptions) -> Result<Core> {
     let client = Client::with_options(settings).or_failed("make a client of the database")?;
     let database = client.database(&name);
     schema::prepare(&database).await?;
+    audit::name_actors(&database).await?;
     Ok(Core::new(database))
 }

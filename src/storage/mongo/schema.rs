@@ -156,6 +156,7 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 6] {
     let audit = vec![
         plain("by_app", doc! { "a": 1, "_id": 1 }),
         plain("by_target", doc! { "t": 1, "_id": 1 }),
+        plain("by_actor", doc! { "w": 1, "_id": 1 }),
         ending(),
     ];
     [

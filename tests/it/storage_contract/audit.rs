@@ -59,6 +59,15 @@ pub async fn entries_are_listed_newest_first_and_filtered(backend: &impl Backend
     assert_eq!(ids(&stores, query).await, of(3, &["4", "3", "1"]));
     let query = AuditQuery { actions, target: Some("a".to_owned()), ..own() };
     assert_eq!(ids(&stores, query).await, of(1, &["1"]));
+    let by = |name: &str| AuditQuery { actor: Some(name.to_owned()), ..all() };
+    assert_eq!(ids(&stores, by("ann")).await, of(4, &["4", "3", "2", "1"]));
+    let mut bo = entry("5", Some(other), Action::KeyCreated, "a");
+    bo.deed.actor.name = "$bo \"b\"".to_owned();
+    stores.audit.keep(bo, None).await.expect("kept");
+    assert_eq!(ids(&stores, by("$bo \"b\"")).await, of(1, &["5"]));
+    let query = AuditQuery { app: Some(app()), ..by("$bo \"b\"") };
+    assert_eq!(ids(&stores, query).await, of(0, &[]));
+    assert_eq!(ids(&stores, by("$bo")).await, of(0, &[]), "a name is meant as a whole");
     let query = AuditQuery { target: Some("$b.c".to_owned()), ..all() };
     let found = stores.audit.list(&query, Timestamp::now()).await.expect("listed");
     assert_eq!(found.items, [entries[3].clone()], "everything of it comes back");

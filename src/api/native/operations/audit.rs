@@ -22,6 +22,12 @@ pub fn operations() -> Vec<Operation> {
         list.scope("admin")
             .query("action", "Only these, a list with commas.", text(None), actions)
             .query("target", "Only what was done to this.", text(None), super::notifications::UUID)
+            .query(
+                "actor",
+                "Only what was done by this one: the key's name, exactly.",
+                text(None),
+                "marketing",
+            )
             .query("start", "How many to pass over.", integer(None), 0)
             .query("size", "How many to answer: 1 to 1,000, 10 by default.", integer(None), 10)
             .answers("A stretch of it.", stretch::<AuditJson<'_>>(example)),

@@ -105,9 +105,10 @@ fn moved() -> Vec<Operation> {
         )
         .about("Whatever its state is; counts for nothing else.")
         .scope("send")
+        .header(seen, about_seen, a_revision)
         .takes(Shape::of::<TestBody>(json!({"external_ids": ["user-1"]})))
         .answers("A row for each.", list::<TrialJson<'_>>(trials()))
-        .refuses(&[404, 409]),
+        .refuses(&[404, 409, 412]),
         post(
             "/notifications/{uuid}/:resend",
             "resend_failures",

@@ -22,8 +22,9 @@ pub async fn list(caller: Anyone<Admin>, state: Data<ApiState>, query: Query) ->
     let (start, size) = params.page()?;
     let actions = params.words("action", Action::from_name)?;
     let target = params.take("target")?;
+    let actor = params.take("actor")?;
     params.finish()?;
-    let query = AuditQuery { app: caller.sees(), actions, target, start, size };
+    let query = AuditQuery { app: caller.sees(), actions, target, actor, start, size };
     let found = state.services.audit.list(&query, Timestamp::now()).await?;
     let rows: Vec<_> = found.items.iter().map(AuditJson::new).collect();
     Ok(answer::stretch(rows, found.total))

@@ -128,10 +128,11 @@ pub async fn test(
     caller: Caller<Send>,
     state: Data<ApiState>,
     uuid: Uuid,
+    seen: IfMatch,
     body: Body<TestBody>,
 ) -> Answer {
     let (notifications, external_ids) = (&state.services.notifications, body.0.external_ids);
-    let trials = notifications.try_out(caller.app(), uuid.0, external_ids).await?;
+    let trials = notifications.try_out(caller.app(), uuid.0, external_ids, &seen.0).await?;
     let named: Vec<_> = trials.iter().map(|trial| &trial.external_id).collect();
     let accepted = trials.iter().filter(|trial| trial.failure.is_none()).count();
     let details = json!({ "external_ids": named, "accepted": accepted });

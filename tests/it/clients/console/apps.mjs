@@ -142,6 +142,7 @@ async function lookingOnly(open, viewer) {
 
 async function revoking(tab, viewer, elsewhere) {
   const dialog = tab.getByRole("dialog");
+  elsewhere.expected.push(/status of 401/);
   await tab.getByRole("button", { name: "Revoke viewer" }).click();
   await dialog.getByRole("button", { name: "Revoke 1 key" }).click();
   await tab.getByRole("row", { name: /viewer/ }).waitFor({ state: "hidden" });
@@ -201,6 +202,27 @@ async function auditing(tab) {
   await showsNot(tab, "deleted the app");
   await tab.getByRole("button", { name: "Details" }).first().click();
   await shows(tab, "in the console");
+
+  // By who it was, as the entries say it or by the key's name.
+  const names = (all) => tab.waitForFunction((name) => {
+    const said = [...document.querySelectorAll(".log-line strong:first-child")].map((strong) => strong.textContent);
+    return said.length > 0 && said.every((one) => one === name);
+  }, all);
+  await tab.getByLabel("What", { exact: true }).selectOption("");
+  await tab.getByLabel("Who", { exact: true }).fill("master");
+  await tab.keyboard.press("Enter");
+  await names("master");
+  await tab.getByLabel("Who", { exact: true }).fill("operator");
+  await tab.keyboard.press("Enter");
+  await names("Operator");
+  await shows(tab, "deleted the app");
+  await tab.reload();
+  await names("Operator");
+  is((await tab.getByLabel("Who", { exact: true }).inputValue()) === "Operator", "a reload forgets who it was");
+  await tab.getByLabel("Who", { exact: true }).fill("nobody-of-this-name");
+  await tab.keyboard.press("Enter");
+  await shows(tab, "Nothing like this was done");
+
   const entries = await api("GET", "/audit?action=key.rotated", undefined, site.key);
   is(entries.length === 0, "an app sees the entries of another");
 }

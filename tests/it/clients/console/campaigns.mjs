@@ -5,12 +5,15 @@ import { api, inBrowser, is, overflows, picture, settled, shows, showsNot, signI
 
 await inBrowser(async (open) => {
   const tab = await open();
+  // It lasts for a minute, and is conducted when the lists have been walked through.
+  await api("PUT", `/notifications/${site.sending}/status`, { status: "PAUSED" });
   await signIn(tab);
   await remembersRates(tab);
   await lists(tab);
   await sends(tab);
   await conducts(tab);
   await isInTheLog(tab);
+  await sendsWhatItShows(tab);
   await limits(tab);
   await readsTheChart(tab);
   await errs(tab);
@@ -90,7 +93,63 @@ async function sends(tab) {
   await tab.locator(".timeline", { hasText: /Written.*Launched.*Sent/ }).waitFor();
 }
 
+/** What somebody else wrote meanwhile is shown before it is sent, to anybody or for a test. */
+async function sendsWhatItShows(tab) {
+  const { uuid } = await api("POST", "/notifications", { title: "Early birds", body: "As it was" });
+  const writes = (body) => api("PUT", `/notifications/${uuid}`, { body });
+  const isDraft = async () => (await api("GET", `/notifications/${uuid}`)).status === 0;
+  const question = (text) => tab.getByRole("dialog").filter({ hasText: "It was changed elsewhere" }).filter({ hasText: text });
+  tab.expected.push(/status of 412/);
+  await visit(tab, `/campaigns/${uuid}`);
+  await tab.locator(".push", { hasText: "As it was" }).waitFor();
+
+  await button(tab, "Send a test").click();
+  await tab.getByRole("combobox", { name: /^Devices/ }).fill(site.reached);
+  await tab.keyboard.press("Enter");
+  await writes("For a test");
+  await button(tab, "Send the test").click();
+  await question("For a test").waitFor();
+  const timeline = await api("GET", `/notifications/${uuid}/timeline`);
+  is(!timeline.some(({ event }) => event === "tested"), `a test went out unseen: ${JSON.stringify(timeline)}`);
+  await tab.locator(".push", { hasText: "For a test" }).waitFor();
+  // It is for the same devices still.
+  await button(tab, "Send the test").click();
+  await tab.getByRole("dialog").getByText("Accepted").waitFor();
+  await button(tab, "Close").click();
+
+  await button(tab, "Launch").click();
+  const sure = tab.getByRole("button", { name: /^Launch to/ });
+  await sure.waitFor();
+  await writes("By somebody else");
+  await sure.click();
+  await question("By somebody else").waitFor();
+  is(await isDraft(), "what nobody saw was launched");
+  is(await button(tab, "Cancel").evaluate((cancel) => cancel === document.activeElement), "another Enter would launch it unread");
+  const window = tab.viewportSize();
+  for (const [looks, size, colorScheme] of [["light", window, "light"], ["dark", window, "dark"], ["phone", { width: 390, height: 844 }, "light"]]) {
+    await tab.setViewportSize(size);
+    await tab.emulateMedia({ colorScheme });
+    const wrong = await violations(tab);
+    is(wrong.length === 0 && !(await overflows(tab)), `${looks}: wider than the window, or ${wrong.join("\n")}`);
+    await tab.screenshot({ path: picture(`campaign-changed-${looks}`) });
+  }
+  await tab.setViewportSize(window);
+  await button(tab, "Cancel").click();
+  await tab.locator(".push", { hasText: "By somebody else" }).waitFor();
+  is(await isDraft(), "what was left was launched");
+
+  await button(tab, "Launch").click();
+  await sure.waitFor();
+  await writes("Once more");
+  await sure.click();
+  await question("Once more").waitFor();
+  await sure.click();
+  await state(tab, "Sent");
+  is((await api("GET", `/notifications/${uuid}`)).body === "Once more", "something else was sent");
+}
+
 async function conducts(tab) {
+  await api("PUT", `/notifications/${site.sending}/status`, { status: "LAUNCHED" });
   await visit(tab, `/campaigns/${site.sending}`);
   await state(tab, "Sending");
   await button(tab, "Pause").click();

@@ -1,6 +1,6 @@
 // One draft in two tabs: what goes out is what was confirmed, and nobody's words are replaced unasked.
 
-import { api, is, visit } from "./browser.mjs";
+import { api, is, site, visit } from "./browser.mjs";
 
 const body = (tab) => tab.getByRole("textbox", { name: "Text" });
 const elsewhere = (tab) => tab.getByRole("dialog", { name: "This draft was changed elsewhere" });
@@ -58,19 +58,31 @@ export async function twoTabs(a) {
   await press(elsewhere(b), "Load theirs");
   await b.waitForFunction(() => document.querySelector("#compose-body")?.value === "Later from A");
 
+  // A test is of what stands here, or is not sent.
+  await press(b, "Send a test");
+  await b.getByRole("combobox", { name: /^Devices/ }).fill(site.reached);
+  await b.keyboard.press("Enter");
+  await stores(a, uuid, "Not for a test");
+  await press(b, "Send the test");
+  await elsewhere(b).getByText("Not for a test").waitFor();
+  const timeline = await api("GET", `/notifications/${uuid}/timeline`);
+  is(!timeline.some(({ event }) => event === "tested"), `a test went out unseen: ${JSON.stringify(timeline)}`);
+  await press(elsewhere(b), "Load theirs");
+  await b.waitForFunction(() => document.querySelector("#compose-body")?.value === "Not for a test");
+
   // And what is stored after the question was put is not what was confirmed.
   await press(b, "Launch");
   const question = b.getByRole("dialog", { name: "Launch this campaign?" });
-  await question.getByText("Later from A").waitFor();
+  await question.getByText("Not for a test").waitFor();
   await stores(a, uuid, "From A again");
   await question.getByRole("button", { name: /^Launch to/ }).click();
   await elsewhere(b).getByText("From A again").waitFor();
   is((await stored(uuid)).status === 0, "what nobody confirmed was launched");
   await press(elsewhere(b), "Keep mine");
-  await question.getByText("Later from A").waitFor();
+  await question.getByText("Not for a test").waitFor();
   await question.getByRole("button", { name: /^Launch to/ }).click();
   await b.waitForURL(/\/campaigns\/[0-9a-f-]{36}$/);
   const sent = await stored(uuid);
-  is(sent.body === "Later from A" && sent.status !== 0, JSON.stringify(sent));
+  is(sent.body === "Not for a test" && sent.status !== 0, JSON.stringify(sent));
   await b.close();
 }

@@ -1,6 +1,6 @@
 // The pages of devices: finding one, turning pages, changing what is known of it, and why a campaign is for it.
 
-import { api, inBrowser, is, settled, shows, showsNot, signIn, site, visit } from "./browser.mjs";
+import { api, inBrowser, is, picture, settled, shows, showsNot, signIn, site, visit } from "./browser.mjs";
 
 await inBrowser(async (open) => {
   const tab = await open();
@@ -79,6 +79,20 @@ async function turning(tab) {
   await shows(tab, /^51–100 of/);
   await pages.getByRole("button").first().click();
   await shows(tab, /^1–50 of/);
+
+  // Answers may be shorter than was asked for: that is not the end, and a page has what a page has.
+  await tab.route("**/devices/-/:search", (route) => {
+    const asked = route.request().postDataJSON();
+    return route.continue({ postData: JSON.stringify({ ...asked, size: Math.min(asked.size, 20) }) });
+  });
+  await visit(tab, "/devices");
+  await shows(tab, /^1–50 of/);
+  await pages.getByRole("button").last().click();
+  await shows(tab, /^51–100 of/);
+  await pages.getByRole("button").last().click();
+  await shows(tab, /^101–120 of 120/);
+  is(await pages.getByRole("button").last().isDisabled(), "there is more after the last device");
+  await tab.unrouteAll({ behavior: "wait" });
 }
 
 /** Back from a device, and after a reload, the list stands where it was left. */
@@ -164,12 +178,29 @@ async function explaining(tab) {
     body: JSON.stringify({ conditions: { key: "@platform", operator: "str_eq", value: "web" }, size: 1 }),
   })).json();
   await visit(tab, `/devices/${result[0].external_id}`);
-  await tab.getByLabel("Campaign", { exact: true }).selectOption(site.sent);
+  const choice = tab.getByRole("combobox", { name: "Campaign" });
+  await choice.fill("DOORS open");
+  await tab.getByRole("option", { name: /^Doors open at eight/ }).waitFor();
+  await tab.waitForFunction(() => document.querySelectorAll("[role=option]").length === 1);
+  await tab.screenshot({ path: picture("device-campaigns") });
+  await choice.press("ArrowDown");
+  await choice.press("Enter");
   await shows(tab, "Does not match");
+  is((await choice.inputValue()) === "Doors open at eight" && tab.url().endsWith(`?campaign=${site.sent}`), `${await choice.inputValue()} at ${tab.url()}`);
   await tab.locator(".explained .mark.no").first().waitFor();
   await tab.reload();
   await settled(tab);
   await shows(tab, "Does not match");
+  is((await choice.inputValue()) === "Doors open at eight", `after a reload: ${await choice.inputValue()}`);
+  // What is typed only searches; what is left unchosen changes nothing, what is emptied is no choice.
+  await choice.fill("ight");
+  await tab.getByRole("option", { name: /^See you tonight/ }).waitFor();
+  await choice.press("Tab");
+  is((await choice.inputValue()) === "Doors open at eight", `left unchosen: ${await choice.inputValue()}`);
+  await choice.fill("");
+  await choice.press("Enter");
+  await showsNot(tab, "Does not match");
+  is(!tab.url().includes("campaign="), `the address: ${tab.url()}`);
 
   await visit(tab, `/devices/${site.reached}`);
   await tab.locator(".happened li").first().waitFor();
