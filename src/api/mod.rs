@@ -43,7 +43,7 @@ pub use unread::give_up_unread;
 pub fn mount(config: &mut ServiceConfig, state: &web::Data<ApiState>) {
     config.app_data(state.clone());
     config.configure(ops::mount);
-    config.configure(|config| openapi::mount(config, state));
+    config.configure(openapi::mount);
     config.configure(|config| native::mount(config, state.max_body_bytes));
     config.configure(console::mount);
     let dialects = &state.dialects;

@@ -1,7 +1,9 @@
 //! What every request handler may reach: the use cases and the keys. Made once by `bootstrap`, shared
 //! by every worker.
 
-use super::{auth::Keyring, observe::HttpFigures, pace::Pace, push_server::PushServer};
+use super::{
+    auth::Keyring, observe::HttpFigures, openapi::Written, pace::Pace, push_server::PushServer,
+};
 use crate::{
     domain::ids::AppName,
     services::Services,
@@ -32,6 +34,8 @@ pub struct ApiState {
     pub sign_ins: Pace,
     /// What was answered, for the metrics.
     pub http: HttpFigures,
+    /// The OpenAPI document.
+    pub openapi: Written,
 }
 
 impl ApiState {
@@ -49,6 +53,7 @@ impl ApiState {
             moxie_registrations: Pace::of_registrations(),
             sign_ins: Pace::of_sign_ins(),
             http: HttpFigures::default(),
+            openapi: Written::default(),
         }
     }
 }

@@ -253,6 +253,12 @@ impl Server {
         self.status_kib("VmHWM:")
     }
 
+    /// Has [`peak_rss_kib`](Self::peak_rss_kib) count from now on, where the system can (Linux, proc(5)
+    /// `clear_refs`).
+    pub fn forget_peak(&self) -> std::io::Result<()> {
+        std::fs::write(format!("/proc/{}/clear_refs", self.process.0.id()), "5")
+    }
+
     fn status_kib(&self, field: &str) -> Option<u64> {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).ok()?;

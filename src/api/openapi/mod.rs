@@ -8,6 +8,8 @@ mod operators;
 mod tests;
 mod ui;
 
+use std::sync::OnceLock;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
@@ -38,15 +40,21 @@ pub struct Spoken<'a> {
     pub open: bool,
 }
 
-/// The document as it is sent.
-struct Written(Bytes);
+/// The document as it is sent: written for whoever asks first, and kept for all workers. Writing it takes
+/// some 10 MiB for a moment, which a worker that has nothing else to do would hold on to.
+#[derive(Default)]
+pub struct Written(OnceLock<Bytes>);
+
+impl Written {
+    /// The document of a server that is configured so.
+    fn of(&self, spoken: &Spoken<'_>) -> Bytes {
+        let write = || document(spoken).to_json().expect("a document of plain data is JSON");
+        self.0.get_or_init(|| write().into()).clone()
+    }
+}
 
 /// Puts the document and its pages on `config`.
-pub fn mount(config: &mut ServiceConfig, state: &ApiState) {
-    let (server, dialects) = (&state.server, &state.dialects);
-    let spoken = Spoken { server, dialects, open: state.keyring.open().is_some() };
-    let document = document(&spoken).to_json().expect("a document of plain data is JSON");
-    config.app_data(Data::new(Written(document.into())));
+pub fn mount(config: &mut ServiceConfig) {
     table().mount(config);
 }
 
@@ -55,16 +63,14 @@ pub fn table() -> Table {
     ui::table(Table::default().service(Page::at("/openapi.json", show)))
 }
 
-async fn show(
-    request: HttpRequest,
-    state: Data<ApiState>,
-    document: Data<Written>,
-) -> HttpResponse {
+async fn show(request: HttpRequest, state: Data<ApiState>) -> HttpResponse {
     guarded(&request, &state, || {
+        let (server, dialects) = (&state.server, &state.dialects);
+        let spoken = Spoken { server, dialects, open: state.keyring.open().is_some() };
         HttpResponse::Ok()
             .content_type("application/json")
             .insert_header((header::CACHE_CONTROL, "no-cache"))
-            .body(document.0.clone())
+            .body(state.openapi.of(&spoken))
     })
 }
 

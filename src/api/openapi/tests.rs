@@ -69,6 +69,15 @@ fn operations(document: &Value) -> BTreeMap<(String, String), &Value> {
 }
 
 #[test]
+fn the_document_is_written_once_for_all_workers() {
+    let settings = settings(&[]);
+    let spoken = Spoken { server: &settings.server, dialects: &settings.dialects, open: false };
+    let written = Written::default();
+    let (first, second) = (written.of(&spoken), written.of(&spoken));
+    assert_eq!(first.as_ptr(), second.as_ptr());
+}
+
+#[test]
 fn every_route_has_its_operation_and_every_operation_its_route() {
     let off = [
         ("DIALECTS__PUSH_SERVER__ENABLED", "false"),
