@@ -1,6 +1,8 @@
 //! What the end of a push means to its desk: for the device, the breaker, the tokens and the app's
 //! credentials. The table itself is `engine/verdict`.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{
@@ -13,6 +15,9 @@ use crate::{
     engine::verdict::{self, Health, Next, Token, Try, Verdict},
     storage::PruneOrder,
 };
+
+/// How often the log tells that a push is refused for the app's credentials.
+const REFUSAL_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// What becomes of the device.
 pub enum End {
@@ -124,6 +129,15 @@ impl Desk {
         }
     }
 
+    /// Not of each: where some pushes are refused and others are taken, refusals come and go.
+    fn tell_refusal(&self, state: &mut State, reason: &Reason, now: Instant) {
+        if state.refusal_told.is_none_or(|at| now >= at + REFUSAL_TOLD_EVERY) {
+            state.refusal_told = Some(now);
+            let (provider, reason) = (self.transport.provider().name(), reason.as_str());
+            tracing::warn!(app = %self.app, provider, reason, "a push is refused for the app's credentials");
+        }
+    }
+
     fn say_out_of_order(&self) {
         let provider = self.transport.provider().name();
         tracing::warn!(app = %self.app, provider, "the provider is out of order; pushes wait");
@@ -150,7 +164,10 @@ impl Desk {
                 let reason = reason.unwrap_or_else(|| Reason::new("bad_credential"));
                 match &mut state.refused {
                     Some(refused) => refused.repeat(reason, now),
-                    None => state.refused = Some(Refusal::new(reason, now)),
+                    None => {
+                        self.tell_refusal(state, &reason, now);
+                        state.refused = Some(Refusal::new(reason, now));
+                    }
                 }
             }
         }

@@ -89,6 +89,8 @@ pub(super) struct State {
     pub(super) prunes: Vec<PruneOrder>,
     pub(super) hold_until: Option<Instant>,
     pub(super) refused: Option<Refusal>,
+    /// When the log last told that a push was refused for the app's credentials.
+    pub(super) refusal_told: Option<Instant>,
 }
 
 /// What the pump should do next.
@@ -121,6 +123,7 @@ impl Desk {
             prunes: Vec::new(),
             hold_until: None,
             refused: None,
+            refusal_told: None,
         };
         Self {
             app,

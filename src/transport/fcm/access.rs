@@ -31,9 +31,9 @@ use crate::domain::{
 /// A token is renewed this long before its end, or in its last tenth if that is shorter.
 const LEAD: Duration = Duration::from_secs(300);
 /// After a failed renewal the next waits this long at first, and twice as long each time, up to the
-/// longest.
+/// longest: no longer than a provider that is out of order is left alone before it is asked again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A token refused by FCM is replaced no more often than this.
 const MIN_REPLACEMENT: Duration = Duration::from_secs(1);
 /// What a token is taken to live for when its server does not say.
