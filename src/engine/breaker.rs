@@ -87,15 +87,17 @@ impl Breaker {
         self.state = State::Probing { until: now + LONGEST_WAIT };
     }
 
-    /// The provider answered, with whatever it had to say of the push.
-    pub fn answered(&mut self, now: Instant) {
-        if self.state != State::Closed {
+    /// The provider answered, with whatever it had to say of the push. Whether this closed the breaker.
+    pub fn answered(&mut self, now: Instant) -> bool {
+        let closes = self.state != State::Closed;
+        if closes {
             *self = Self::default();
         }
         self.good += 1;
         self.unreached = 0;
         self.answered = Some(now);
         self.forget_old();
+        closes
     }
 
     /// The provider was out of order, or there was no way to it (`unreached`). Whether this opened the

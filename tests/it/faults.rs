@@ -162,6 +162,25 @@ fn a_resend_at_once_asks_a_provider_that_refused_everything() {
 }
 
 #[test]
+fn a_resend_to_a_few_through_a_distant_provider_asks_it_too() {
+    let house = House::start(&[], SETTINGS);
+    house.register(200);
+    let apns = |rules: Value| {
+        let faults = json!({"apns": {"rules": rules, "latency_ms": 100}, "fcm": {}});
+        house.gateways.set_faults(&faults).expect("set");
+    };
+    apns(json!([{ "status": 403, "reason": "InvalidProviderToken" }]));
+    let uuid = house.create(&json!({}));
+    house.launch(&uuid);
+    let refused = total(&house.wait_sent(&uuid)["failed"]);
+    assert!(refused > 24, "enough to be certain");
+    apns(json!([]));
+    house.api().post(&format!("/notifications/{uuid}/:resend"), &json!({})).expect("resent");
+    let ended = house.wait_sent(&uuid);
+    assert_eq!(total(&ended["failed"]), 0, "of {refused}: {ended}");
+}
+
+#[test]
 fn credentials_that_are_taken_again_fail_nobody() {
     const KEY: &str = "a-test-looks-at-its-server";
     let settings = format!("[internal]\nkeys = [\"{KEY}\"]\n\n{SETTINGS}");

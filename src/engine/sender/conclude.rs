@@ -37,7 +37,7 @@ impl Desk {
             let mut state = self.lock();
             state.meter.answered(&answer, took, now);
             state.meter.settled(&Outcome::Accepted);
-            state.breaker.answered(now);
+            self.note_answer(&mut state, now);
             self.not_refused(&mut state);
             count_token(&mut state, job, false);
             return End::Settled(Outcome::Accepted);
@@ -118,14 +118,14 @@ impl Desk {
     /// Whoever waits for one push alone is told instead.
     fn excuse(&self, state: &mut State, job: &Job, answer: &Answer, now: Instant) {
         let is_last = job.attempts + 1 >= self.policy.max_attempts;
-        let failed = matches!(answer, Answer::Unavailable { .. });
-        if failed
+        if let Answer::Unavailable { reason, .. } = answer
             && is_last
             && !job.is_direct()
             && let Some(since) = job.since()
             && state.breaker.used_up(since, now)
         {
-            self.say_out_of_order();
+            state.fault = Some(reason.clone());
+            self.say_out_of_order(state);
         }
     }
 
@@ -138,15 +138,23 @@ impl Desk {
         }
     }
 
-    fn say_out_of_order(&self) {
+    fn note_answer(&self, state: &mut State, now: Instant) {
+        if state.breaker.answered(now) {
+            let provider = self.transport.provider().name();
+            tracing::info!(app = %self.app, provider, "the provider is back; pushes go on");
+        }
+    }
+
+    fn say_out_of_order(&self, state: &State) {
+        let reason = state.fault.as_ref().map_or("", Reason::as_str);
         let provider = self.transport.provider().name();
-        tracing::warn!(app = %self.app, provider, "the provider is out of order; pushes wait");
+        tracing::warn!(app = %self.app, provider, reason, "the provider is out of order; pushes wait");
     }
 
     fn note_health(&self, state: &mut State, health: Health, reason: Option<Reason>, now: Instant) {
         match (health, reason) {
             (Health::Answered, _) => {
-                state.breaker.answered(now);
+                self.note_answer(state, now);
                 self.not_refused(state);
             }
             (Health::Failing | Health::Unreached, reason) => {
@@ -155,12 +163,12 @@ impl Desk {
                     refused.probing_until = None;
                 }
                 if state.breaker.failed(health == Health::Unreached, now) {
-                    self.say_out_of_order();
+                    self.say_out_of_order(state);
                 }
             }
             (Health::Refusing, reason) => {
                 // It is there, at least.
-                state.breaker.answered(now);
+                self.note_answer(state, now);
                 let reason = reason.unwrap_or_else(|| Reason::new("bad_credential"));
                 match &mut state.refused {
                     Some(refused) => refused.repeat(reason, now),

@@ -150,7 +150,7 @@ impl Desk {
             jobs.rotate_left(first);
         }
         if let Some(refused) = &mut state.refused {
-            refused.ask_for((page.run.id(), page.desk.key.round), Instant::now());
+            refused.ask_for((page.run.id(), page.desk.key.round));
         }
         state.queue.extend(page.run.id(), jobs.into_iter());
         drop(state);

@@ -5,7 +5,8 @@
 //! might be taken: refusals come back sooner than what is taken, so the first answers alone mislead.
 //!
 //! Once certain, what waits fails unasked. A push now and then finds out whether the provider still
-//! refuses, and so does the first of each campaign and round: whoever launches it may have mended things.
+//! refuses. Each new campaign and round puts it in doubt again, for a few pushes: whoever launches it may have
+//! mended things, and its devices may be others than those that were refused.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -16,6 +17,8 @@ use crate::domain::{ids::NotificationId, outcome::Reason};
 /// So many pushes in a row are refused where all are. With three of four refused one in a thousand such
 /// rows misleads; with less, none.
 const CERTAIN: usize = 24;
+/// So many of them at the least are of the latest campaign and round.
+const CERTAIN_AGAIN: usize = 6;
 /// How often a provider that refuses the app's credentials is asked again.
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long such a push may take to be answered before another is sent.
@@ -34,7 +37,7 @@ pub struct Refusal {
     /// How many pushes in a row it has refused.
     refusals: usize,
     is_certain: bool,
-    /// The campaigns, and their rounds, that it was asked for since it is certain.
+    /// The campaigns, and their rounds, that it was asked for.
     asked_for: HashSet<(NotificationId, u16)>,
 }
 
@@ -74,9 +77,10 @@ impl Refusal {
     }
 
     /// Devices of this campaign and round come in: the provider is asked before they fail.
-    pub fn ask_for(&mut self, campaign: (NotificationId, u16), now: Instant) {
-        if self.is_certain && self.asked_for.insert(campaign) {
-            self.next_probe = self.next_probe.min(now);
+    pub fn ask_for(&mut self, campaign: (NotificationId, u16)) {
+        if self.asked_for.insert(campaign) {
+            self.is_certain = false;
+            self.refusals = self.refusals.min(CERTAIN - CERTAIN_AGAIN);
         }
     }
 
@@ -123,17 +127,21 @@ mod tests {
     #[test]
     fn each_campaign_and_round_asks_before_it_is_refused() {
         let mut refusal = refused(CERTAIN);
-        refusal.doubt(0);
-        let now = Instant::now();
-        let asks = |refusal: &mut Refusal, round| {
-            refusal.ask_for((ID, round), now);
-            refusal.next_probe <= now
-        };
-        assert!(asks(&mut refusal, 0));
-        refusal.repeat(Reason::new("BadTopic"), now);
-        assert!(!asks(&mut refusal, 0), "it has asked");
-        assert!(asks(&mut refusal, 1));
-        refusal.repeat(Reason::new("BadTopic"), now);
-        assert!(!asks(&mut refusal, 0) && !asks(&mut refusal, 1));
+        assert_eq!(refusal.doubt(0), (None, true));
+        refusal.ask_for((ID, 0));
+        assert_eq!(refusal.doubt(0), (Some(CERTAIN_AGAIN), false));
+        (0..CERTAIN_AGAIN).for_each(|_| {
+            assert!(!refusal.is_certain());
+            refusal.repeat(Reason::new("BadTopic"), Instant::now());
+        });
+        assert_eq!(refusal.doubt(0), (None, true));
+        refusal.ask_for((ID, 0));
+        assert!(refusal.is_certain(), "it has asked");
+        refusal.ask_for((ID, 1));
+        assert!(!refusal.is_certain());
+        // Enough were refused before, but nobody looked.
+        let mut unseen = refused(CERTAIN);
+        unseen.ask_for((ID, 0));
+        assert_eq!(unseen.doubt(0), (Some(CERTAIN_AGAIN), false));
     }
 }
