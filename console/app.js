@@ -10,7 +10,7 @@ import { Feed } from './lib/feed.js';
 import { History } from './lib/history.js';
 import { listen } from './lib/keys.js';
 import { resume } from './lib/places.js';
-import { go, located, start, to } from './lib/router.js';
+import { appPath, go, located, start, to } from './lib/router.js';
 import { shell } from './parts/shell.js';
 import { failed, pageChanged, toast } from './parts/toast.js';
 import { signIn } from './pages/sign_in.js';
@@ -78,7 +78,7 @@ async function choose(app) {
 
 /** Where another app is looked at after a page of this one: what only one app has gives way to its list. */
 function sameOf(path, search, app) {
-  if (path === '/apps') return search ? `/apps?app=${encodeURIComponent(app)}` : path;
+  if (path === '/apps') return search ? appPath(app) : path;
   if (path === '/campaigns/new') return path;
   const [, section] = path.split('/');
   return section ? `/${section}` : '/';

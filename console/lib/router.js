@@ -18,8 +18,11 @@ history.replaceState({ index: shown, entry }, '');
 want(entry);
 keepOverReloads(() => entry);
 
+/** The page of an app, as a path of the console. */
+export const appPath = (app) => `/apps?app=${encodeURIComponent(app)}`;
+
 /** Where an app's credentials are. */
-export const credentialsOf = (app) => to(`/apps?app=${encodeURIComponent(app)}`);
+export const credentialsOf = (app) => to(appPath(app));
 
 /** Goes to a page, unless the one that is shown wants to be stayed on; answers whether it went. */
 export async function go(path, { replace = false } = {}) {

@@ -5,7 +5,7 @@ import { drawn, h } from '../lib/dom.js';
 import { count } from '../lib/format.js';
 import { providerName } from '../lib/names.js';
 import { outages } from '../lib/outages.js';
-import { go, to } from '../lib/router.js';
+import { appPath, go, to } from '../lib/router.js';
 import { edited, shownOnce } from '../parts/dialog.js';
 import { badge, empty, field, loading, pageHead, trouble, when } from '../parts/pieces.js';
 import { failed, toast } from '../parts/toast.js';
@@ -78,7 +78,7 @@ function list(site, apps) {
   return h('section.card.flush', { 'aria-label': 'Apps' }, h('table.app-rows', null,
     h('thead', null, h('tr', null, ['App', 'Providers', 'Keys', 'Made'].map((label) => h('th', { scope: 'col' }, label)))),
     h('tbody', null, apps.map((app) => h('tr', { key: app.name },
-      h('td', null, h('a.row-link', { href: to(`/apps?app=${encodeURIComponent(app.name)}`) }, app.name)),
+      h('td', null, h('a.row-link', { href: to(appPath(app.name)) }, app.name)),
       h('td', null, app.providers.length
         ? h('span.row.tight', null, app.providers.map((row) => {
           const { name, tone } = standing(site, app, row);
@@ -112,7 +112,7 @@ async function createApp(renew) {
   if (!made) return;
   await shownOnce('The secret of its first key', `It may do everything in ${made.app.name}. Keep it now: it is shown this once.`, made.secret);
   await renew(made.app.name);
-  go(`/apps?app=${encodeURIComponent(made.app.name)}`);
+  go(appPath(made.app.name));
 }
 
 async function deleteApp(app, renew) {

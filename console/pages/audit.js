@@ -7,7 +7,7 @@ import { callerName, callerOf } from '../lib/names.js';
 import { remember } from '../lib/router.js';
 import { icon } from '../parts/icons.js';
 import { pager } from '../parts/pager.js';
-import { empty, field, loading, pageHead, trouble } from '../parts/pieces.js';
+import { clamped, empty, field, loading, pageHead, trouble } from '../parts/pieces.js';
 import { byDay, runs } from './audit/runs.js';
 import { ACTIONS, sentence } from './audit/sentences.js';
 
@@ -15,8 +15,6 @@ const SIZE = 50;
 const TITLES = 200;
 /** So many alike in a row are one line. */
 const COLLAPSED = 3;
-/** From so many characters on a value is cut to some lines, until it is gone into. */
-const LONG = 240;
 const WAYS = { key: 'with a key', session: 'in the console', internal: 'as operator', open: 'without a key' };
 
 export function page({ query: asked, session }) {
@@ -146,5 +144,5 @@ function line(entry, state, unfold, isOfSeveral) {
       h('button.plain.compact.square', {
         type: 'button', 'aria-expanded': String(isOpen), 'aria-label': 'Details', title: 'Details', onclick: () => unfold(entry.id, !isOpen),
       }, icon('more'))),
-    isOpen && h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, h('span.clamped', { tabIndex: value.length > LONG ? 0 : null }, value))])));
+    isOpen && h('dl.facts.small', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, clamped(value))])));
 }

@@ -4,7 +4,7 @@ import { drawn, h } from '../lib/dom.js';
 import { envelope, path, post } from '../lib/api.js';
 import { ago, number, scheduled, sum, time } from '../lib/format.js';
 import { DELETED, DRAFT, ERROR, QUEUED, SENDING } from '../lib/names.js';
-import { consequence, headline, outages, waiting, waitingSaid } from '../lib/outages.js';
+import { absent, outages, waiting, waitingSaid } from '../lib/outages.js';
 import { isActive, progress } from '../lib/progress.js';
 import { credentialsOf, to } from '../lib/router.js';
 import { failures } from '../parts/campaign/failures.js';
@@ -15,6 +15,7 @@ import { timeline } from '../parts/campaign/timeline.js';
 import { work } from '../parts/campaign/work.js';
 import { liveChart } from '../parts/chart.js';
 import { empty, loading, statusBadge, trouble } from '../parts/pieces.js';
+import { outageNote } from '../parts/providers.js';
 import { failed } from '../parts/toast.js';
 
 /** What a move answered stands for this long, while the feed may still tell of before. */
@@ -157,7 +158,7 @@ function topOf({ record, etag, error, busy }, account, uuid, read, { act, again,
     feed.state === 'lost' && isActive(record.status) && h('p.note.warn', { role: 'status' }, 'The connection is lost; it is tried again. The numbers are the last ones heard.'),
     record.error && stoppedBy(record, now, can),
     away(now, feed, isStill, can, session.chosen),
-    wasLaunched(record) && progressCard(record, now, outages(feed.status?.providers)));
+    wasLaunched(record) && progressCard(record, now, absent(feed.status?.providers)));
 }
 
 /** What it waits for, and what refuses it, as long as that lasts. */
@@ -167,8 +168,7 @@ function away(now, { state, status }, isStill, can, app) {
   const refused = outages(status?.providers).filter((outage) => outage.isRefused);
   return [
     said && h('p.note.warn', { key: 'away', role: 'status' }, said),
-    refused.map((outage) => h('p.note.bad', { key: outage.provider, role: 'status' }, `${headline(outage)}. ${consequence(outage)}`,
-      can('admin') && [' ', h('a', { href: credentialsOf(app) }, 'To the credentials')])),
+    refused.map((outage) => outageNote(outage, can('admin') && credentialsOf(app))),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { drawn, h } from '../lib/dom.js';
 import { count, number, short, sum, time } from '../lib/format.js';
 import { ERROR, PAUSED, QUEUED, SENDING, providerName } from '../lib/names.js';
-import { absent, consequence, headline, outages } from '../lib/outages.js';
+import { absent, outages } from '../lib/outages.js';
 import { pace, progress, shares, told } from '../lib/progress.js';
 import { meaning, ranked } from '../lib/reasons.js';
 import { credentialsOf, to } from '../lib/router.js';
@@ -14,7 +14,7 @@ import { limitsTable } from '../parts/limits.js';
 import { noApp } from '../parts/no_app.js';
 import { nodesTable } from '../parts/nodes.js';
 import { bar, loading, pageHead, statusBadge, tile } from '../parts/pieces.js';
-import { providersTable } from '../parts/providers.js';
+import { outageNote, providersTable } from '../parts/providers.js';
 
 const ORDER = [SENDING, ERROR, PAUSED, QUEUED];
 const REASONS_SHOWN = 8;
@@ -58,9 +58,7 @@ function connection({ state, status }) {
 /** A line for each provider in trouble, and what it means. */
 function away({ state, status }, can, app) {
   if (state === 'lost') return null;
-  return outages(status?.providers).map((outage) => h('p.note', { key: outage.provider, class: outage.isRefused ? 'bad' : 'warn', role: 'status' },
-    `${headline(outage)}. ${consequence(outage)}`,
-    outage.isRefused && can('admin') && [' ', h('a', { href: credentialsOf(app) }, 'To the credentials')]));
+  return outages(status?.providers).map((outage) => outageNote(outage, can('admin') && credentialsOf(app)));
 }
 
 function tiles({ rates, queue, campaigns, errors }) {

@@ -13,6 +13,12 @@ export function statusBadge(account, launched) {
   return badge(status === DELETED && launched ? 'Stopped' : (STATUS[status]?.name ?? `State ${status}`), STATUS[status]?.tone);
 }
 
+/** From so many characters on a value is cut to some lines, until it is gone into. */
+const LONG = 240;
+
+/** A value that may be long; `contents` is how it is shown. */
+export const clamped = (value, contents = value) => h('span.clamped', { tabIndex: String(value).length > LONG ? 0 : null }, contents);
+
 /** A word with a colour: good, warn, bad, info, live or quiet. */
 export const badge = (text, tone) => h('span.badge', { class: tone }, text);
 

@@ -3,7 +3,7 @@
 import { h } from '../lib/dom.js';
 import { ago, number, percent, short } from '../lib/format.js';
 import { providerName } from '../lib/names.js';
-import { outages } from '../lib/outages.js';
+import { consequence, headline, outages } from '../lib/outages.js';
 import { meaning } from '../lib/reasons.js';
 import { to } from '../lib/router.js';
 import { badge } from './pieces.js';
@@ -55,3 +55,8 @@ function trouble(key, provider) {
   const why = word ? sentence(meaning(word) ? `${meaning(word)} (${word})` : word) : (reason ?? 'Pushes wait');
   return h('p.note.bad.small', null, `${why}.`, retryAt && ` Tried again ${ago(retryAt)}.`);
 }
+
+/** A provider in trouble, and what that means; `credentials` is where those are given, for who may. */
+export const outageNote = (outage, credentials) => h('p.note', { key: outage.provider, class: outage.isRefused ? 'bad' : 'warn', role: 'status' },
+  `${headline(outage)}. ${consequence(outage)}`,
+  outage.isRefused && credentials && [' ', h('a', { href: credentials }, 'To the credentials')]);

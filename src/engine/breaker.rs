@@ -1,6 +1,6 @@
 //! The circuit breaker of one provider and app: when most answers say that the provider is out of
-//! order, or none says that it is not, pushes wait in the queue instead of using up their tries, and single probes find
-//! out when it is back. Pure: the clock is passed in.
+//! order, or none says that it is not, pushes wait in the queue instead of using up their tries, and
+//! single probes find out when it is back. Pure: the clock is passed in.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ const SAMPLE: u32 = 50;
 const OPEN_PERCENT: u32 = 50;
 /// Pushes in a row to which there was no way, that open it.
 const UNREACHED: u32 = 3;
-/// A provider that answered others no longer than this before a push was first tried is in order: that push may
-/// be the last of its campaign.
+/// A provider that answered others no longer than this before a push was first tried is in order: that
+/// push may be the last of its campaign.
 const SHORTLY: Duration = Duration::from_secs(30);
 /// The first time it stays open; each failed probe doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -125,8 +125,8 @@ impl Breaker {
         }
     }
 
-    /// A push would use up its tries, the first of which began `since`. Where nobody was answered from shortly
-    /// before on, that says more of the provider than of the device: whether this opened the breaker.
+    /// A push would use up its tries, the first of which began `since`. Where nobody was answered from
+    /// shortly before on, that says more of the provider than of the device: whether this opened the breaker.
     pub fn used_up(&mut self, since: Instant, now: Instant) -> bool {
         let silent = self.answered.is_none_or(|at| at + SHORTLY < since);
         let opens = self.state == State::Closed && silent;

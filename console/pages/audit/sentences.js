@@ -3,7 +3,7 @@
 import { h } from '../../lib/dom.js';
 import { count, number, scheduled } from '../../lib/format.js';
 import { callerName, providerName } from '../../lib/names.js';
-import { to } from '../../lib/router.js';
+import { appPath, to } from '../../lib/router.js';
 
 const campaign = (entry, titles) =>
   h('a', { href: to(`/campaigns/${encodeURIComponent(entry.target)}`) }, titles.get(entry.target) || `campaign ${entry.target?.slice(0, 8)}`);
@@ -17,7 +17,7 @@ function withdrawn(entry, titles) {
 }
 
 const device = (entry) => h('a', { href: to(`/devices/${encodeURIComponent(entry.target)}`) }, entry.target);
-const app = (entry) => h('a', { href: to(`/apps?app=${encodeURIComponent(entry.app ?? entry.target)}`) }, entry.app ?? entry.target);
+const app = (entry) => h('a', { href: to(appPath(entry.app ?? entry.target)) }, entry.app ?? entry.target);
 const key = ({ details, target }) => h('strong', null, details?.name ?? target);
 const provider = ({ details, target }) => providerName(details?.provider ?? target);
 

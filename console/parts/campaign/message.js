@@ -3,9 +3,7 @@
 import { h } from '../../lib/dom.js';
 import { audience, isEveryone } from '../../lib/audience.js';
 import { count, duration, number, scheduled, time } from '../../lib/format.js';
-
-/** From so many characters on a value is cut to some lines, until it is gone into. */
-const LONG = 240;
+import { clamped } from '../pieces.js';
 
 /** The message as it reads on a device, and what comes with it. */
 export function messageCard(record, app) {
@@ -17,7 +15,7 @@ export function messageCard(record, app) {
     facts([
       ['Opens', record.deep_link && h('code', null, record.deep_link)],
       ['Picture', record.image_url && h('a', { href: record.image_url, target: '_blank', rel: 'noopener noreferrer' }, record.image_url)],
-      ['Data', Object.keys(record.data ?? {}).length > 0 && h('ul.pairs', null, Object.entries(record.data).map(([key, value]) => h('li', null, h('span.clamped', { tabIndex: String(value).length > LONG ? 0 : null }, h('code', null, key), ` ${value}`))))],
+      ['Data', Object.keys(record.data ?? {}).length > 0 && h('ul.pairs', null, Object.entries(record.data).map(([key, value]) => h('li', null, clamped(value, [h('code', null, key), ` ${value}`]))))],
       ['Sound', record.sound],
       ['Badge', record.badge !== null && number(record.badge)],
       ['Priority', String(record.priority).toLowerCase() === 'normal' ? 'Normal: when it suits the device' : null],

@@ -8,10 +8,10 @@ import { shares, told } from '../../lib/progress.js';
 import { isOfCredentials, meaning, ranked } from '../../lib/reasons.js';
 import { bar, tile } from '../pieces.js';
 
-/** The card at the top, of a campaign that was launched; `troubled` are providers in trouble (lib/outages.js). */
-export function progressCard(record, account, troubled = []) {
+/** The card at the top, of a campaign that was launched; `away` are providers out of order (lib/outages.js). */
+export function progressCard(record, account, away = []) {
   return h('section.card', { 'aria-labelledby': 'progress' },
-    h('header', null, h('h2', { id: 'progress' }, 'Progress'), h('span.soft.number', { role: 'status' }, headline(record, account, troubled.filter(({ isRefused }) => !isRefused)))),
+    h('header', null, h('h2', { id: 'progress' }, 'Progress'), h('span.soft.number', { role: 'status' }, headline(record, account, away))),
     bar(told(account), shares(account), 'large'),
     h('div.tiles', null,
       tile('Sent', number(sum(account.sent)), account.done ? `${percent(sum(account.sent), account.done)} of those done` : null),

@@ -124,8 +124,7 @@ impl Desk {
             && let Some(since) = job.since()
             && state.breaker.used_up(since, now)
         {
-            state.fault = Some(reason.clone());
-            self.say_out_of_order(state);
+            self.say_out_of_order(Some(reason));
         }
     }
 
@@ -145,8 +144,8 @@ impl Desk {
         }
     }
 
-    fn say_out_of_order(&self, state: &State) {
-        let reason = state.fault.as_ref().map_or("", Reason::as_str);
+    fn say_out_of_order(&self, reason: Option<&Reason>) {
+        let reason = reason.map_or("", Reason::as_str);
         let provider = self.transport.provider().name();
         tracing::warn!(app = %self.app, provider, reason, "the provider is out of order; pushes wait");
     }
@@ -163,7 +162,7 @@ impl Desk {
                     refused.probing_until = None;
                 }
                 if state.breaker.failed(health == Health::Unreached, now) {
-                    self.say_out_of_order(state);
+                    self.say_out_of_order(state.fault.as_ref());
                 }
             }
             (Health::Refusing, reason) => {

@@ -45,6 +45,7 @@ const UNRECORDED_WAIT: Duration = Duration::from_millis(20);
 const MOST_SINGLE: usize = 10_000;
 /// The same while the provider is out of order: what finds out whether it is back.
 const SINGLE_PROBES: usize = 4;
+
 /// The desk of one sender: one app through one provider.
 pub struct Desk {
     /// The app.
@@ -306,7 +307,7 @@ impl Desk {
     }
 
     /// Ends these devices without asking the provider.
-    pub(super) fn fail_unasked(
+    fn fail_unasked(
         &self,
         mut state: MutexGuard<'_, State>,
         jobs: Vec<Job>,
